@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GridX backend: one folder a domain; imports point down only (see README)."""

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PostgreSQL: one pool a process, transactions that know who acts, and direct connections for locks and LISTEN."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import DateTime, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+UtcDateTime = DateTime(timezone=True)
+CONNECT_TIMEOUT_S = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts in a transaction; row-level security reads it. Roles come from the membership, per request."""
+
+    user_id: UUID | None = None
+    org_id: UUID | None = None
+    org_role: str | None = None
+
+
+class Database:
+    """A pool of connections as one PostgreSQL role.
+
+    `begin` opens one transaction and commits it at the end of the block, or rolls back when the block raises.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+        self.dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self.engine = create_async_engine(
+            make_url(url).set(drivername="postgresql+asyncpg"),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=CONNECT_TIMEOUT_S,
+            pool_recycle=1800,
+            pool_pre_ping=False,
+            connect_args={"timeout": CONNECT_TIMEOUT_S, "server_settings": {"timezone": "UTC", "application_name": "gridx"}},
+        )
+
+    @asynccontextmanager
+    async def begin(self, actor: Actor | None = None, **settings: str) -> AsyncIterator[AsyncSession]:
+        """A transaction as `actor`; `settings` are further `gridx.*` values for policies, e.g. sign_in_email=…"""
+        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+            values = dict(settings)
+            if actor is not None:
+                named = {"user_id": actor.user_id, "org_id": actor.org_id, "org_role": actor.org_role}
+                values |= {name: str(value) for name, value in named.items() if value is not None}
+            if values:
+                calls = ", ".join(f"set_config('gridx.{name}', :{name}, true)" for name in values)
+                await session.execute(text(f"SELECT {calls}"), values)
+            yield session
+
+    async def connect_direct(self) -> asyncpg.Connection[Any]:
+        """A connection outside the pool, for session locks and LISTEN; the caller closes it."""
+        return await asyncpg.connect(self.dsn, timeout=CONNECT_TIMEOUT_S)
+
+    async def close(self) -> None:
+        """Close every connection of the pool."""
+        await self.engine.dispose()
+
+
+async def raw(session: AsyncSession) -> asyncpg.Connection[Any]:
+    """The asyncpg connection under `session`, inside the same transaction: for COPY and bulk arrays."""
+    connection = await session.connection()
+    adapted = await connection.get_raw_connection()
+    driver = adapted.driver_connection
+    assert driver is not None
+    return driver
