@@ -4,7 +4,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -57,7 +56,7 @@ class Database:
                 await session.execute(text(f"SELECT {calls}"), values)
             yield session
 
-    async def connect_direct(self) -> asyncpg.Connection[Any]:
+    async def connect_direct(self) -> asyncpg.Connection:
         """A connection outside the pool, for session locks and LISTEN; the caller closes it."""
         return await asyncpg.connect(self.dsn, timeout=CONNECT_TIMEOUT_S)
 
@@ -66,7 +65,7 @@ class Database:
         await self.engine.dispose()
 
 
-async def raw(session: AsyncSession) -> asyncpg.Connection[Any]:
+async def raw(session: AsyncSession) -> asyncpg.Connection:
     """The asyncpg connection under `session`, inside the same transaction: for COPY and bulk arrays."""
     connection = await session.connection()
     adapted = await connection.get_raw_connection()
