@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings: built once by the process that starts; everything else receives plain values.
+
+The four addresses of external servers keep their usual names (`DATABASE_URL`, `REDIS_URL`, `RPC_URL`,
+`AI_SERVICE_URL`); every other setting starts with `GRIDX_`. A secret has no default.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+CommaList = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """What a process needs to know before it starts."""
+
+    model_config = SettingsConfigDict(env_prefix="GRIDX_", frozen=True, extra="ignore", populate_by_name=True)
+
+    database_url: str = Field(validation_alias="DATABASE_URL", description="PostgreSQL as gridx_api")
+    database_service_url: str = Field(description="PostgreSQL as gridx_service")
+    database_audit_url: str = Field(description="PostgreSQL as gridx_audit")
+    database_pool_size: int = 20
+    redis_url: str = Field(validation_alias="REDIS_URL")
+    rpc_url: CommaList = Field(validation_alias="RPC_URL", description="one or more nodes, comma separated")
+    ai_service_url: str | None = Field(default=None, validation_alias="AI_SERVICE_URL")
+
+    signing_key: SecretStr = Field(description="base64 of 32 bytes: Ed25519 seed that signs access tokens")
+    operator_key: SecretStr = Field(description="hex of 32 bytes: secp256k1 key that signs meter reductions")
+    encryption_key: SecretStr = Field(description="base64 of 32 bytes: encrypts sensitive columns")
+
+    deployment_file: Path = Path(".gridx/deployments/local.json")
+    confirmations: int | None = Field(default=2, description="blocks until CONFIRMED; empty: the finalized tag")
+    finality_depth: int | None = Field(default=None, description="blocks until FINAL; empty: the finalized tag")
+    poll_interval_s: float = 0.5
+    second_node: bool = Field(default=False, description="blocks count only when two nodes agree on them")
+
+    api_host: str = "127.0.0.1"
+    api_port: int = 3001
+    public_url: str = "http://127.0.0.1:3001"
+    explorer_url: str | None = None
+    cors_origins: CommaList = ()
+    trusted_proxies: CommaList = ()
+    access_token_s: int = Field(default=900, le=3600)
+    refresh_token_s: int = 30 * 86_400
+
+    limit_anonymous: str = "100/minute"
+    limit_user: str = "10/second"
+    limit_sign_in: str = "1/second"
+
+    settlement_deadline_s: int = Field(default=72 * 3600, description="after it a missing reading counts as unknown")
+    log_level: str = "INFO"
+    otlp_endpoint: str | None = Field(default=None, description="OpenTelemetry collector; empty: tracing off")
+
+    @field_validator("rpc_url", "cors_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("confirmations", "finality_depth", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
