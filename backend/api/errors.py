@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns refusals, validation errors and bugs into the envelope, each with its right status."""
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from backend.core.envelope import envelope
+from backend.core.errors import Refusal, Unavailable
+
+log = structlog.get_logger()
+_HTTP_CODES = {404: "request.not_found", 405: "request.method_not_allowed"}
+
+
+class DatabaseAway(Unavailable):
+    """PostgreSQL does not answer; nothing was changed."""
+
+    code = "database.unavailable"
+    title = "The database does not answer; nothing was changed, try again"
+
+
+def refusal_response(refusal: Refusal, request_id: str) -> Response:
+    """The envelope of a refusal; 429 and 503 say when to come back."""
+    error = {"code": refusal.code, "message": refusal.message, "details": _plain(refusal.details)}
+    headers = {}
+    retry_after = getattr(refusal, "retry_after_s", None)
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    return Response(
+        envelope(None, request_id=request_id, error=error),
+        status_code=refusal.status,
+        media_type="application/json",
+        headers=headers,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers on `app`."""
+
+    @app.exception_handler(Refusal)
+    async def refused(request: Request, error: Refusal) -> Response:
+        return refusal_response(error, request.state.request_id)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        problems = [
+            {"field": ".".join(str(part) for part in problem["loc"]), "message": problem["msg"], "code": problem["type"]}
+            for problem in error.errors()
+        ]
+        unreadable = any(problem["code"] == "json_invalid" for problem in problems)
+        body = {
+            "code": "request.malformed" if unreadable else "request.invalid",
+            "message": "The body is not valid JSON" if unreadable else "The input is not valid",
+            "details": {"problems": problems},
+        }
+        return _error(request, 400 if unreadable else 422, body)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        code = _HTTP_CODES.get(error.status_code, "request.refused")
+        return _error(request, error.status_code, {"code": code, "message": str(error.detail), "details": {}})
+
+    for away in (OperationalError, InterfaceError, PoolTimeout, OSError, DBAPIError):
+        app.exception_handler(away)(_database_error)
+
+    @app.exception_handler(Exception)
+    async def bug(request: Request, error: Exception) -> Response:
+        log.error("bug", error=repr(error), exc_info=error)
+        body = {"code": "internal", "message": "Something went wrong; the request id finds it in the logs", "details": {}}
+        return _error(request, 500, body)
+
+
+async def _database_error(request: Request, error: Exception) -> Response:
+    lost = not isinstance(error, DBAPIError) or error.connection_invalidated or _is_connection_error(error)
+    if lost:
+        log.warning("database.unavailable", error=str(error))
+        return refusal_response(DatabaseAway(), request.state.request_id)
+    log.error("bug", error=repr(error), exc_info=error)
+    return _error(request, 500, {"code": "internal", "message": "Something went wrong", "details": {}})
+
+
+def _is_connection_error(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    return isinstance(error, InterfaceError) or (state is not None and state[:2] in ("08", "57"))
+
+
+def _error(request: Request, status: int, body: dict[str, Any]) -> Response:
+    return Response(
+        envelope(None, request_id=request.state.request_id, error=body), status_code=status, media_type="application/json"
+    )
+
+
+def _plain(details: dict[str, Any]) -> dict[str, Any]:
+    return {name: _plain_value(value) for name, value in details.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, list | tuple):
+        return [_plain_value(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain_value(item) for key, item in value.items()}
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
