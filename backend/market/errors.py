@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the market refuses."""
+
+from backend.core.errors import Conflict, Forbidden, Invalid, NotFound
+
+
+class LogNotStorable(Invalid):
+    """A log of our contract that no record can be made of."""
+
+    code = "trade.log_not_storable"
+    title = "The log cannot be stored as a trade"
+
+
+class TradeNotFound(NotFound):
+    """No such trade, or a submission of somebody else."""
+
+    code = "trade.not_found"
+    title = "There is no such trade"
+
+
+class NotAParty(Forbidden):
+    """Only seller, buyer or an operator may post a trade."""
+
+    code = "trade.not_a_party"
+    title = "Only the seller, the buyer or an operator may post this trade"
+
+
+class UnknownParty(Invalid):
+    """A seller or buyer that does not exist or has no wallet."""
+
+    code = "trade.unknown_party"
+    title = "Seller and buyer must be users with a wallet"
+
+
+class TradeReverted(Conflict):
+    """The transaction was mined and failed."""
+
+    code = "trade.reverted"
+    title = "The transaction was reverted on chain: nothing was traded"
+
+
+class NotOurEvent(Conflict):
+    """The transaction carries no trade of our contract."""
+
+    code = "trade.not_ours"
+    title = "The transaction logs no trade in our contract"
+
+
+class ClaimMismatch(Conflict):
+    """The chain says something else than the claim."""
+
+    code = "trade.mismatch"
+    title = "The chain says something else"
+
+
+class SeveralTrades(Conflict):
+    """Several events fit; `tradeId` picks one."""
+
+    code = "trade.several"
+    title = "The transaction logs several such trades: name one by tradeId"

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values of the market: trade kinds and states, decoded events, claims, reasons."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import IntEnum, StrEnum
+from uuid import UUID
+
+from backend.chain.types import Log
+
+
+class TradeKind(IntEnum):
+    """How a trade came on chain: by one party, by a buyer filling a signed offer, by settlement of a matched pair."""
+
+    UNILATERAL = 0
+    FILLED = 1
+    MATCHED = 2
+
+
+class TradeStatus(StrEnum):
+    """State of a recorded trade."""
+
+    CONFIRMED = "CONFIRMED"
+    FINAL = "FINAL"
+    ORPHANED = "ORPHANED"
+
+
+class SubmissionState(StrEnum):
+    """State of a posted claim. No state but RECORDED and MISMATCHED is an end before finality."""
+
+    INTENT = "INTENT"
+    SUBMITTED = "SUBMITTED"
+    MINED = "MINED"
+    RECORDED = "RECORDED"
+    REVERTED = "REVERTED"
+    MISMATCHED = "MISMATCHED"
+    REPLACED = "REPLACED"
+    DROPPED = "DROPPED"
+
+
+class Ineligible(StrEnum):
+    """Why a trade earns no carbon."""
+
+    NO_CONSENT = "no_consent"
+    UNKNOWN_METER = "unknown_meter"
+    METER_OF_ANOTHER = "meter_of_another"
+    ANOTHER_COMMUNITY = "another_community"
+    UNKNOWN_FACTOR = "unknown_factor"
+    AVERAGE_FACTOR = "average_factor"
+    SAME_USER = "same_user"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the parties agreed on: meters, delivery interval and emission factor."""
+
+    seller_meter: int
+    buyer_meter: int
+    delivery_start: datetime
+    delivery_minutes: int
+    factor_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class TradeLogged:
+    """`EnergyTradeLogged`, decoded. `terms` is None for a trade that one party logged."""
+
+    log: Log
+    trade_id: bytes
+    kind: TradeKind
+    seller: bytes
+    buyer: bytes
+    energy_wh: int
+    price_micro_per_kwh: int
+    carbon_logged_g: int
+    factor_id: int
+    terms: Terms | None
+
+
+@dataclass(frozen=True, slots=True)
+class TradeConfirmed:
+    """`EnergyTradeConfirmed`, decoded."""
+
+    log: Log
+    trade_id: bytes
+    confirmer: bytes
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a trade with consent earns: its claim in grams, or why it earns nothing."""
+
+    claim_g: int
+    ineligible_reason: Ineligible | None
+    community: int | None = None
+    delivery_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a client says about a transaction."""
+
+    user_id: UUID
+    tx_hash: bytes
+    event_id: bytes | None
+    seller_id: UUID
+    buyer_id: UUID
+    energy_wh: int
+    price_micro_per_kwh: int
