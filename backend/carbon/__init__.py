@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The carbon ledger: who holds which grams, what was retired, and who saved most."""
