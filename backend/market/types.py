@@ -4,9 +4,11 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
+from typing import Protocol
 from uuid import UUID
 
 from backend.chain.types import Log
+from backend.core.clock import from_unix
 
 
 class TradeKind(IntEnum):
@@ -76,6 +78,28 @@ class TradeLogged:
     factor_id: int
     terms: Terms | None
 
+    @property
+    def block_time(self) -> datetime:
+        """Time of the block that holds the trade."""
+        return from_unix(self.log.block_time)
+
+
+class OnChain(Protocol):
+    """What a claim is compared with: a decoded log, or the record that was made of one."""
+
+    @property
+    def trade_id(self) -> bytes: ...
+    @property
+    def seller(self) -> bytes: ...
+    @property
+    def buyer(self) -> bytes: ...
+    @property
+    def energy_wh(self) -> int: ...
+    @property
+    def price_micro_per_kwh(self) -> int: ...
+    @property
+    def block_time(self) -> datetime: ...
+
 
 @dataclass(frozen=True, slots=True)
 class TradeConfirmed:
@@ -108,3 +132,55 @@ class Claim:
     buyer_id: UUID
     energy_wh: int
     price_micro_per_kwh: int
+
+
+@dataclass(frozen=True, slots=True)
+class TradeView:
+    """A recorded trade as it is shown. `confirmations` counts its own block."""
+
+    id: UUID
+    trade_id: bytes
+    status: TradeStatus
+    kind: TradeKind
+    seller: bytes
+    buyer: bytes
+    seller_id: UUID | None
+    buyer_id: UUID | None
+    energy_wh: int
+    price_micro_per_kwh: int
+    claim_g: int
+    factor_id: int
+    consented: bool
+    ineligible_reason: str | None
+    delivery_start: datetime | None
+    delivery_minutes: int | None
+    delivered_wh: int | None
+    settled_at: datetime | None
+    block_number: int
+    block_hash: bytes
+    tx_hash: bytes
+    log_index: int
+    block_time: datetime
+    recorded_at: datetime
+    final_at: datetime | None
+    orphaned_at: datetime | None
+    confirmations: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionView:
+    """A posted claim as its owner sees it; `trade_id` once it is tied to a recorded trade."""
+
+    id: UUID
+    user_id: UUID
+    state: SubmissionState
+    reason: str | None
+    trade_id: bytes | None
+    tx_hash: bytes
+    seller_id: UUID
+    buyer_id: UUID
+    energy_wh: int
+    price_micro_per_kwh: int
+    confirmations: int
+    created_at: datetime
+    updated_at: datetime

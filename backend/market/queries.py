@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads of trades and submissions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.core.envelope import PageParams
+from backend.market import sql
+from backend.market.types import SubmissionState, SubmissionView, TradeKind, TradeStatus, TradeView
+
+_TRADE = """
+SELECT t.id, t.trade_id, t.status, t.kind, t.seller_address, t.buyer_address, t.seller_id, t.buyer_id, t.energy_wh,
+    t.price_micro_per_kwh, t.claim_g, t.factor_id, t.consented, t.ineligible_reason, t.delivery_start,
+    t.delivery_minutes, t.delivered_wh, t.settled_at, t.block_number, t.block_hash, t.tx_hash, t.log_index,
+    t.block_time, t.recorded_at, t.final_at, t.orphaned_at,
+    CASE WHEN t.status = 'ORPHANED' THEN 0 ELSE greatest(c.head_block - t.block_number + 1, 0) END AS confirmations
+FROM energy_trades t JOIN chain_cursor c ON c.chain = t.chain
+"""
+_SUBMISSION = """
+SELECT id, user_id, state, reason, trade_id, tx_hash, seller_id, buyer_id, energy_wh, price_micro_per_kwh,
+    depth AS confirmations, created_at, updated_at FROM trade_submissions
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TradeFilter:
+    """Which trades a list shows. `wallets` restricts to trades of these addresses on either side."""
+
+    wallets: tuple[bytes, ...] | None = None
+    status: TradeStatus | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def trades_of_transactions(session: AsyncSession, chain: int, tx_hashes: Sequence[bytes]) -> list[TradeView]:
+    """Recorded trades of these transactions, orphaned ones included."""
+    rows = await sql.fetch(session, _TRADE + "WHERE t.chain = $1 AND t.tx_hash = ANY($2::bytea[])", chain, list(tx_hashes))
+    return [_trade(row) for row in rows]
+
+
+async def trades_by_event(session: AsyncSession, chain: int, trade_ids: Sequence[bytes]) -> list[TradeView]:
+    """Recorded trades with these ids on `chain`, orphaned ones included."""
+    rows = await sql.fetch(
+        session, _TRADE + "WHERE t.chain = $1 AND t.trade_id = ANY($2::bytea[])", chain, list(trade_ids)
+    )
+    return [_trade(row) for row in rows]
+
+
+async def trade_by_id(session: AsyncSession, key: UUID) -> TradeView | None:
+    """The trade with this key."""
+    rows = await sql.fetch(session, _TRADE + "WHERE t.id = $1", key)
+    return _trade(rows[0]) if rows else None
+
+
+async def list_trades(session: AsyncSession, wanted: TradeFilter, page: PageParams) -> tuple[list[TradeView], int]:
+    """A page of trades, newest first, and how many there are in all."""
+    if wanted.wallets is not None:
+        return await _list_of_wallets(session, wanted, page)
+    where, arguments = _conditions(wanted)
+    total = await sql.fetch(session, f"SELECT count(*) AS total FROM energy_trades t {where}", *arguments)
+    rows = await sql.fetch(session, f"{_TRADE} {where} {_page(page)}", *arguments)
+    return [_trade(row) for row in rows], total[0]["total"]
+
+
+async def _list_of_wallets(
+    session: AsyncSession, wanted: TradeFilter, page: PageParams
+) -> tuple[list[TradeView], int]:
+    # Two index scans and a union: an OR over two columns would read the whole table.
+    where, arguments = _conditions(wanted)
+    sides = " UNION ".join(
+        f"SELECT t.id FROM energy_trades t {where or 'WHERE true'} AND t.{side} = ANY(${len(arguments) + 1}::bytea[])"
+        for side in ("seller_address", "buyer_address")
+    )
+    arguments.append(list(wanted.wallets or ()))
+    total = await sql.fetch(session, f"SELECT count(*) AS total FROM ({sides}) x", *arguments)
+    rows = await sql.fetch(session, f"{_TRADE} JOIN ({sides}) x USING (id) {_page(page)}", *arguments)
+    return [_trade(row) for row in rows], total[0]["total"]
+
+
+def _conditions(wanted: TradeFilter) -> tuple[str, list[Any]]:
+    parts, arguments = [], []
+    for condition, value in (
+        ("t.status = {}", wanted.status),
+        ("t.block_time >= {}", wanted.since),
+        ("t.block_time < {}", wanted.until),
+    ):
+        if value is not None:
+            arguments.append(value)
+            parts.append(condition.format(f"${len(arguments)}"))
+    return ("WHERE " + " AND ".join(parts) if parts else ""), arguments
+
+
+def _page(page: PageParams) -> str:
+    return f"ORDER BY t.block_time DESC, t.id LIMIT {page.limit} OFFSET {page.offset}"
+
+
+async def submission(session: AsyncSession, key: UUID) -> SubmissionView | None:
+    """The submission with this key, if row-level security shows it."""
+    rows = await sql.fetch(session, _SUBMISSION + "WHERE id = $1", key)
+    return _submitted(rows[0]) if rows else None
+
+
+async def list_submissions(
+    session: AsyncSession, states: Sequence[SubmissionState], page: PageParams
+) -> tuple[list[SubmissionView], int]:
+    """A page of the acting user's own submissions in `states`, newest first."""
+    wanted = [state.value for state in states]
+    total = await sql.fetch(
+        session, "SELECT count(*) AS total FROM trade_submissions WHERE state = ANY($1::text[])", wanted
+    )
+    rows = await sql.fetch(
+        session,
+        f"{_SUBMISSION} WHERE state = ANY($1::text[]) ORDER BY created_at DESC, id LIMIT {page.limit} OFFSET {page.offset}",
+        wanted,
+    )
+    return [_submitted(row) for row in rows], total[0]["total"]
+
+
+def _trade(row: Any) -> TradeView:
+    values = dict(row)
+    values["seller"], values["buyer"] = values.pop("seller_address"), values.pop("buyer_address")
+    values["status"], values["kind"] = TradeStatus(values["status"]), TradeKind(values["kind"])
+    return TradeView(**values)
+
+
+def _submitted(row: Any) -> SubmissionView:
+    values = dict(row)
+    values["state"] = SubmissionState(values["state"])
+    return SubmissionView(**values)

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Posted claims and how they end: stored before anything else, finished by the follower even without the client."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.accounts import service as accounts
+from backend.chain.types import Chain
+from backend.core.errors import Refusal
+from backend.core.ids import uuid7_batch
+from backend.market import sql
+from backend.market.claims import Parties, pick
+from backend.market.types import Claim, OnChain, SubmissionState, TradeLogged
+
+STORE_CLAIMS = """
+INSERT INTO trade_submissions AS held (id, user_id, chain, tx_hash, event_id, seller_id, buyer_id, energy_wh,
+    price_micro_per_kwh, state, created_at, updated_at)
+SELECT id, user_id, $1, tx_hash, event_id, seller_id, buyer_id, energy_wh, price_micro_per_kwh, 'SUBMITTED', $2, $2
+FROM unnest($3::uuid[], $4::uuid[], $5::bytea[], $6::bytea[], $7::uuid[], $8::uuid[], $9::bigint[], $10::bigint[])
+    AS claim (id, user_id, tx_hash, event_id, seller_id, buyer_id, energy_wh, price_micro_per_kwh)
+ORDER BY user_id, tx_hash, event_id
+ON CONFLICT (user_id, chain, tx_hash, event_id) DO UPDATE SET
+    seller_id = excluded.seller_id, buyer_id = excluded.buyer_id, energy_wh = excluded.energy_wh,
+    price_micro_per_kwh = excluded.price_micro_per_kwh, updated_at = excluded.updated_at,
+    state = CASE WHEN held.state = 'MISMATCHED' THEN 'SUBMITTED' ELSE held.state END
+RETURNING id, user_id, tx_hash, event_id
+"""
+_OF_TRANSACTIONS = """
+SELECT id, user_id, tx_hash, event_id, seller_id, buyer_id, energy_wh, price_micro_per_kwh, state
+FROM trade_submissions WHERE chain = $1 AND tx_hash = ANY($2::bytea[]) AND state <> 'RECORDED'
+"""
+_MOVE = """
+UPDATE trade_submissions AS held SET state = moved.state, reason = moved.reason, trade_id = moved.trade_id,
+    depth = moved.depth, missing_since_block = moved.missing_since_block, updated_at = $1,
+    sender = coalesce(moved.sender, held.sender), nonce = coalesce(moved.nonce, held.nonce)
+FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bytea[], $6::integer[], $7::bigint[], $8::bytea[], $9::bigint[])
+    AS moved (id, state, reason, trade_id, depth, missing_since_block, sender, nonce)
+WHERE held.id = moved.id
+"""
+_REOPEN = """
+UPDATE trade_submissions SET state = 'SUBMITTED', depth = 0, updated_at = $3
+WHERE chain = $1 AND state = 'RECORDED' AND trade_id = ANY($2::bytea[])
+"""
+OPEN = """
+SELECT id, tx_hash, state, sender, nonce, missing_since_block FROM trade_submissions
+WHERE chain = $1 AND state IN ('INTENT', 'SUBMITTED', 'MINED', 'REVERTED', 'DROPPED') AND updated_at <= $2
+    AND created_at > $3
+ORDER BY updated_at LIMIT $4
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """New state of a submission; what is None is not known (sender and nonce once known stay known)."""
+
+    id: UUID
+    state: SubmissionState
+    reason: str | None = None
+    trade_id: bytes | None = None
+    depth: int = 0
+    missing_since_block: int | None = None
+    sender: bytes | None = None
+    nonce: int | None = None
+
+
+async def store(session: AsyncSession, chain: Chain, claims: Sequence[Claim], *, now: datetime) -> list[UUID]:
+    """Store claims; returns their ids in order. The same claim again keeps its id; a changed one replaces the old."""
+    keys = [(claim.user_id, claim.tx_hash, claim.event_id) for claim in claims]
+    unique = dict(zip(keys, claims, strict=True))
+    columns = [
+        (key, c.user_id, c.tx_hash, c.event_id, c.seller_id, c.buyer_id, c.energy_wh, c.price_micro_per_kwh)
+        for key, c in zip(uuid7_batch(len(unique)), unique.values(), strict=True)
+    ]
+    rows = await sql.fetch(session, STORE_CLAIMS, chain.id, now, *map(list, zip(*columns, strict=True)))
+    ids = {(row["user_id"], row["tx_hash"], row["event_id"]): row["id"] for row in rows}
+    return [ids[key] for key in keys]
+
+
+async def move(session: AsyncSession, moves: Sequence[Move], *, now: datetime) -> None:
+    """Write new states."""
+    if moves:
+        columns = [
+            (m.id, m.state, m.reason, m.trade_id, m.depth, m.missing_since_block, m.sender, m.nonce) for m in moves
+        ]
+        await sql.fetch(session, _MOVE, now, *map(list, zip(*columns, strict=True)))
+
+
+async def settle_claims(session: AsyncSession, chain: Chain, trades: Sequence[TradeLogged], *, now: datetime) -> None:
+    """Tie open claims to trades that have just been recorded; a claim that contradicts its trade ends MISMATCHED."""
+    by_tx: dict[bytes, list[TradeLogged]] = {}
+    for trade in trades:
+        by_tx.setdefault(trade.log.tx_hash, []).append(trade)
+    rows = await sql.fetch(session, _OF_TRANSACTIONS, chain.id, list(by_tx))
+    if not rows:
+        return
+    wallets = await wallets_of(session, [row["seller_id"] for row in rows] + [row["buyer_id"] for row in rows])
+    await move(session, [_judged(row, by_tx[row["tx_hash"]], wallets) for row in rows], now=now)
+
+
+def _judged(row: Any, trades: Sequence[TradeLogged], wallets: "WalletHistory") -> Move:
+    try:
+        trade = pick(claim_of(row), wallets.parties(row["seller_id"], row["buyer_id"], trades), trades)
+    except Refusal as refusal:
+        return Move(row["id"], SubmissionState.MISMATCHED, reason=str(refusal))
+    return Move(row["id"], SubmissionState.RECORDED, trade_id=trade.trade_id)
+
+
+async def reopen(session: AsyncSession, chain: Chain, trade_ids: Sequence[bytes], *, now: datetime) -> None:
+    """Claims of orphaned trades wait again, until their transaction is mined anew."""
+    if trade_ids:
+        await sql.fetch(session, _REOPEN, chain.id, list(trade_ids), now)
+
+
+def claim_of(row: Any) -> Claim:
+    """The claim in a row of trade_submissions."""
+    return Claim(
+        user_id=row["user_id"],
+        tx_hash=row["tx_hash"],
+        event_id=row["event_id"],
+        seller_id=row["seller_id"],
+        buyer_id=row["buyer_id"],
+        energy_wh=row["energy_wh"],
+        price_micro_per_kwh=row["price_micro_per_kwh"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WalletHistory:
+    """Which wallets belonged to which user, and when: (address, valid from, valid to or None)."""
+
+    of_user: dict[UUID, tuple[tuple[bytes, datetime, datetime | None], ...]]
+
+    def held(self, user: UUID, at: datetime) -> frozenset[bytes]:
+        """Wallets of `user` at a time."""
+        return frozenset(
+            address for address, since, until in self.of_user.get(user, ()) if since <= at and (until is None or at < until)
+        )
+
+    def parties(self, seller: UUID, buyer: UUID, trades: Sequence[OnChain]) -> Parties:
+        """Wallets of both users at the time of the transaction's block."""
+        at = trades[0].block_time
+        return Parties(self.held(seller, at), self.held(buyer, at))
+
+
+async def wallets_of(session: AsyncSession, users: Sequence[UUID]) -> WalletHistory:
+    """The wallet history of users, in one query."""
+    return WalletHistory(await accounts.wallet_history(session, sorted(set(users))))

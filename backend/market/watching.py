@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks after posted claims that wait: the follower records their trades; this tells what else became of them."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from backend.chain.observer import Observer
+from backend.chain.types import Chain, Observation, TxState
+from backend.core.db import Database
+from backend.market import sql, submissions
+from backend.market.errors import TradeReverted
+from backend.market.submissions import Move
+from backend.market.types import SubmissionState
+
+log = structlog.get_logger()
+
+DROPPED_AFTER_BLOCKS = 12
+GIVE_UP_AFTER = timedelta(days=7)
+_AT_ONCE = 200
+
+
+async def watch(db: Database, chain: Chain, observer: Observer, *, now: datetime, every: timedelta) -> int:
+    """Look once at open claims that were not looked at for `every`; returns how many changed their state.
+
+    A transaction that the node does not know is DROPPED after `DROPPED_AFTER_BLOCKS` blocks, and REPLACED only when
+    another one with its nonce is final. Neither is an end: mined again, it is recorded like any other.
+    """
+    async with db.begin() as session:
+        rows = await sql.fetch(session, submissions.OPEN, chain.id, now - every, now - GIVE_UP_AFTER, _AT_ONCE)
+    if not rows:
+        return 0
+    observations = await observer.observe_many([row["tx_hash"] for row in rows])
+    vanished = [row for row in rows if observations[row["tx_hash"]].state is TxState.NOT_FOUND and row["sender"]]
+    final_nonces = await observer.final_nonces([row["sender"] for row in vanished])
+    moves = [_next(row, observations[row["tx_hash"]], final_nonces) for row in rows]
+    async with db.begin() as session:
+        await submissions.move(session, moves, now=now)
+    changed = sum(move.state != row["state"] for move, row in zip(moves, rows, strict=True))
+    if changed:
+        log.info("submissions.moved", changed=changed, looked_at=len(rows))
+    return changed
+
+
+def _next(row: Any, seen: Observation, final_nonces: dict[bytes, int]) -> Move:
+    if seen.state is TxState.REVERTED:
+        return Move(row["id"], SubmissionState.REVERTED, reason=TradeReverted.code, depth=seen.depth)
+    if seen.state is TxState.MINED:
+        return Move(row["id"], SubmissionState.MINED, depth=seen.depth)
+    if seen.state is TxState.PENDING:
+        return Move(row["id"], SubmissionState.SUBMITTED, sender=seen.sender, nonce=seen.nonce)
+    return _missing(row, seen, final_nonces)
+
+
+def _missing(row: Any, seen: Observation, final_nonces: dict[bytes, int]) -> Move:
+    since = row["missing_since_block"] if row["missing_since_block"] is not None else seen.head
+    if row["sender"] and row["nonce"] is not None and final_nonces.get(row["sender"], 0) > row["nonce"]:
+        return Move(row["id"], SubmissionState.REPLACED, reason="trade.replaced", missing_since_block=since)
+    if seen.head - since >= DROPPED_AFTER_BLOCKS:
+        return Move(row["id"], SubmissionState.DROPPED, reason="trade.dropped", missing_since_block=since)
+    return Move(row["id"], SubmissionState.SUBMITTED, missing_since_block=since)
+
