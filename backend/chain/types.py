@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,53 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far the follower is: everything below `next_block` is recorded, everything up to `final_block` for good.
+
+    `last_hash` is the hash of block `next_block - 1`. Count and head of the history hold for `history_block`.
+    `note` says what the follower waits for.
+    """
+
+    next_block: int
+    last_hash: bytes
+    head_block: int
+    final_block: int
+    history_block: int
+    history_count: int
+    history_head: bytes
+    note: str | None
+    seen_at: datetime | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChainStatus:
+    """Where the chain and its follower stand. `lag_blocks`: blocks that may be recorded and are not yet."""
+
+    chain: Chain
+    head_block: int
+    indexed_block: int
+    final_block: int
+    lag_blocks: int
+    rejected_events: int
+    history_count: int
+    history_head: bytes
+    note: str | None
+    halted_at: datetime | None
+    seen_at: datetime | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A log as it is kept: orphaned when its block lost, rejected when it could not be recorded."""
+
+    log: Log
+    orphaned_at: datetime | None = None
+    rejected_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """One log of the followed contract. Hashes and topics are 32 bytes, `block_time` is in seconds since 1970."""
 
@@ -74,6 +121,14 @@ class BlockHeader:
     transactions_root: bytes
     rlp: bytes = field(repr=False)
     tx_hashes: tuple[bytes, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A verified header with all logs that the followed contract emitted in it, in order."""
+
+    header: BlockHeader
+    logs: tuple[Log, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +163,7 @@ class TxState(StrEnum):
 class Observation:
     """A transaction as a node shows it, verified against the canonical block's header when it is mined.
 
-    `depth` is `head - block + 1`; `is_confirmed` and `is_final` judge it by the chain's setting and the `finalized` tag.
+    `depth` is `head - block + 1`; `is_confirmed` judges it by the chain's setting, `is_final` by the `finalized` tag.
     `nonce` and `sender` (None when unknown) help to tell whether a transaction that vanished was replaced.
     """
 
@@ -133,10 +188,10 @@ class Projector(Protocol):
     """
 
     async def apply(self, session: AsyncSession, chain: Chain, logs: Sequence[Log], now: datetime) -> None:
-        """Record logs in chain order. Each observation comes once per cycle: again only after it was orphaned."""
+        """Record logs in chain order. A log may come again, orphaned meanwhile or not: what stands stays as it is."""
 
     async def orphan(self, session: AsyncSession, chain: Chain, logs: Sequence[Log], now: datetime) -> None:
-        """Undo logs whose block lost, newest first. Only logs that `apply` accepted come here."""
+        """Undo logs whose block lost, newest first, whole blocks at a time; none that `apply` refused is among them."""
 
     async def finalise(self, session: AsyncSession, chain: Chain, up_to_block: int, now: datetime) -> None:
         """Everything up to and including `up_to_block` will not be rolled back any more. May be repeated."""
