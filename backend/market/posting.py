@@ -26,7 +26,7 @@ from backend.market import facts as gathering
 from backend.market import queries, recorder, submissions
 from backend.market.claims import pick
 from backend.market.decoding import TRADE_LOGGED, decode_logged
-from backend.market.errors import LogNotStorable, NotOurEvent, TradeReverted
+from backend.market.errors import LogNotStorable, NotOurEvent, TradeReverted, UnknownParty
 from backend.market.submissions import Move, WalletHistory
 from backend.market.types import Claim, Ineligible, SubmissionState, TradeLogged, TradeStatus, TradeView
 
@@ -114,11 +114,13 @@ class Poster:
 
     async def _store(self, group: Sequence[_Waiting], now: datetime) -> WalletHistory:
         """Store the claims; answer those whose trade is recorded already."""
+        users = [user for w in group for user in (w.claim.seller_id, w.claim.buyer_id)]
         async with self._db.begin() as session:
+            wallets = await submissions.wallets_of(session, users)
+            group = [waiting for waiting in group if _has_wallets(waiting, wallets)]
+            if not group:
+                return wallets
             ids = await submissions.store(session, self._chain, [waiting.claim for waiting in group], now=now)
-            wallets = await submissions.wallets_of(
-                session, [user for w in group for user in (w.claim.seller_id, w.claim.buyer_id)]
-            )
             hashes = [waiting.claim.tx_hash for waiting in group]
             recorded: dict[bytes, list[TradeView]] = {}
             for trade in await queries.trades_of_transactions(session, self._chain.id, hashes):
@@ -195,6 +197,15 @@ class Poster:
         logs = [item.trade.log for item in ready]
         fresh = await chains.store_logs(session, chain, [headers[block] for block in {log.block_hash for log in logs}], logs)
         return await recorder.record(session, chain, [r for r in ready if r.trade.log in fresh], facts=known, now=now)
+
+
+def _has_wallets(waiting: _Waiting, wallets: WalletHistory) -> bool:
+    """Whether both parties are users with a wallet; if not, the claim is refused and not stored."""
+    claim = waiting.claim
+    missing = [user for user in (claim.seller_id, claim.buyer_id) if user not in wallets.of_user]
+    if missing:
+        waiting.answer.set_exception(UnknownParty(user_ids=missing))
+    return not missing
 
 
 def _id_of(waiting: _Waiting) -> bytes:

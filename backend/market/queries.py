@@ -57,6 +57,12 @@ async def trade_by_id(session: AsyncSession, key: UUID) -> TradeView | None:
     return _trade(rows[0]) if rows else None
 
 
+async def newest_by_event(session: AsyncSession, trade_id: bytes) -> TradeView | None:
+    """The trade with this id on chain; of several chains the one registered last."""
+    rows = await sql.fetch(session, _TRADE + "WHERE t.trade_id = $1 ORDER BY t.chain DESC LIMIT 1", trade_id)
+    return _trade(rows[0]) if rows else None
+
+
 async def list_trades(session: AsyncSession, wanted: TradeFilter, page: PageParams) -> tuple[list[TradeView], int]:
     """A page of trades, newest first, and how many there are in all."""
     if wanted.wallets is not None:

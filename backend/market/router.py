@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP edge of trades: post a transaction's hash, list, get."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import Path as PathParam
+
+from backend.accounts.deps import SIGNED_IN, CurrentUser, Db, OptionalUser
+from backend.chain import service as chains
+from backend.core.envelope import EnvelopeRoute, Paged, PageQuery
+from backend.core.errors import Unauthenticated, Unavailable, refusals
+from backend.market import service
+from backend.market.errors import (
+    ClaimMismatch,
+    NotAParty,
+    NotOurEvent,
+    SeveralTrades,
+    TradeNotFound,
+    TradeReverted,
+    UnknownParty,
+)
+from backend.market.posting import Poster
+from backend.market.schemas import STATES_OF, STATUS_OF, Status, TradeIn, TradeOut, submission_out, trade_out
+from backend.market.types import Claim, SubmissionView, TradeView
+
+router = APIRouter(prefix="/api/energy-trades", tags=["trades"], route_class=EnvelopeRoute)
+
+
+def poster_of(request: Request) -> Poster:
+    """The process's poster; it is there once the chain is known."""
+    poster: Poster | None = request.app.state.poster
+    if poster is None:
+        raise chains.ChainNotRegistered()
+    return poster
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses={
+        202: {"model": TradeOut, "description": "Stored and pending; it is finished without the client"},
+        **refusals(*SIGNED_IN, NotAParty, UnknownParty, TradeReverted, NotOurEvent, ClaimMismatch, SeveralTrades, Unavailable),
+    },
+)
+async def post_trade(
+    body: TradeIn,
+    request: Request,
+    response: Response,
+    principal: CurrentUser,
+    poster: Annotated[Poster, Depends(poster_of)],
+) -> TradeOut:
+    """Record the trade that a transaction logged: 201 when it is confirmed, 202 while it is pending."""
+    claim = Claim(
+        user_id=principal.user_id,
+        tx_hash=body.tx_hash,
+        event_id=body.trade_id,
+        seller_id=body.seller_id,
+        buyer_id=body.buyer_id,
+        energy_wh=body.energy_kwh,
+        price_micro_per_kwh=body.price_per_kwh,
+    )
+    posted = await service.post_trade(poster, principal, claim)
+    if posted.trade is not None:
+        return trade_out(posted.trade, **_shown(request))
+    response.status_code = 202
+    return TradeOut(
+        id=posted.submission_id,
+        status="pending",
+        seller_id=claim.seller_id,
+        buyer_id=claim.buyer_id,
+        energy_kwh=claim.energy_wh,
+        price_per_kwh=claim.price_micro_per_kwh,
+        tx_hash=claim.tx_hash,
+        confirmations=posted.depth,
+        **_required(request),
+    )
+
+
+@router.get("", responses=refusals(*SIGNED_IN))
+async def list_trades(
+    request: Request,
+    page: PageQuery,
+    principal: OptionalUser,
+    db: Db,
+    user_id: Annotated[UUID | None, Query(alias="userId")] = None,
+    status: Status | None = None,
+    since: Annotated[datetime | None, Query(alias="from", description="block time, inclusive")] = None,
+    until: Annotated[datetime | None, Query(alias="to", description="block time, exclusive")] = None,
+) -> Paged[TradeOut]:
+    """Trades, newest first; `status=pending|failed` lists the signed-in user's own claims."""
+    if status in STATES_OF:
+        if principal is None:
+            raise Unauthenticated("Pending and failed claims are shown to whoever posted them: sign in")
+        claims, total = await service.list_submissions(db, principal.actor(), STATES_OF[status], page)
+        items = [submission_out(claim, **_shown(request)) for claim in claims]
+    else:
+        wanted = service.TradeListing(
+            user_id=user_id, status=STATUS_OF.get(status) if status else None, since=since, until=until
+        )
+        trades, total = await service.list_trades(db, wanted, page)
+        items = [trade_out(trade, **_shown(request)) for trade in trades]
+    return Paged(items=items, page=page.page, limit=page.limit, total=total)
+
+
+@router.get("/{trade_id}", responses=refusals(TradeNotFound, *SIGNED_IN))
+async def get_trade(
+    trade_id: Annotated[str, PathParam(description="key of a trade or claim, or tradeId on chain (0x…)")],
+    request: Request,
+    principal: OptionalUser,
+    db: Db,
+) -> TradeOut:
+    """One trade, or the signed-in user's own claim."""
+    found = await service.find_trade(db, principal.actor() if principal else None, _key(trade_id))
+    return _out(found, request)
+
+
+def _key(given: str) -> UUID | bytes:
+    try:
+        raw = bytes.fromhex(given[2:]) if given.startswith("0x") else b""
+        return raw if len(raw) == 32 else UUID(given)
+    except ValueError as error:
+        raise TradeNotFound(id=given) from error
+
+
+def _out(found: TradeView | SubmissionView, request: Request) -> TradeOut:
+    if isinstance(found, TradeView):
+        return trade_out(found, **_shown(request))
+    return submission_out(found, **_shown(request))
+
+
+def _required(request: Request) -> dict[str, Any]:
+    return {"required_confirmations": request.app.state.chain.confirmations if request.app.state.chain else None}
+
+
+def _shown(request: Request) -> dict[str, Any]:
+    chain = request.app.state.chain
+    return {"required": chain.confirmations if chain else None, "explorer": request.app.state.explorer_url}

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs of the market that other parts call: post a trade, show one, list them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from backend.accounts import service as accounts
+from backend.accounts.types import OrgRole, Principal
+from backend.core.db import Actor, Database
+from backend.core.envelope import PageParams
+from backend.market import queries
+from backend.market.errors import NotAParty, TradeNotFound
+from backend.market.posting import Posted, Poster
+from backend.market.queries import TradeFilter
+from backend.market.types import Claim, SubmissionState, SubmissionView, TradeStatus, TradeView
+
+
+@dataclass(frozen=True, slots=True)
+class TradeListing:
+    """What a list was asked for; `user_id` restricts it to that user's wallets."""
+
+    user_id: UUID | None = None
+    status: TradeStatus | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def post_trade(poster: Poster, principal: Principal, claim: Claim) -> Posted:
+    """Post a trade as seller, buyer or operator of a community. The same call again has no second effect.
+
+    Raises NotAParty, UnknownParty, TradeReverted, NotOurEvent, ClaimMismatch, SeveralTrades.
+    """
+    operates = principal.is_super_admin or any(held.role == OrgRole.OPERATOR for held in principal.memberships)
+    if principal.user_id not in (claim.seller_id, claim.buyer_id) and not operates:
+        raise NotAParty
+    return await poster.post(claim)
+
+
+async def list_trades(db: Database, wanted: TradeListing, page: PageParams) -> tuple[list[TradeView], int]:
+    """Recorded trades, newest first. Trades are public by wallet address."""
+    async with db.begin() as session:
+        wallets: tuple[bytes, ...] | None = None
+        if wanted.user_id is not None:
+            history = await accounts.wallet_history(session, [wanted.user_id])
+            wallets = tuple(address for address, _, _ in history.get(wanted.user_id, ()))
+        filtered = TradeFilter(wallets=wallets, status=wanted.status, since=wanted.since, until=wanted.until)
+        return await queries.list_trades(session, filtered, page)
+
+
+async def list_submissions(
+    db: Database, actor: Actor, states: tuple[SubmissionState, ...], page: PageParams
+) -> tuple[list[SubmissionView], int]:
+    """The acting user's own claims in `states`."""
+    async with db.begin(actor) as session:
+        return await queries.list_submissions(session, states, page)
+
+
+async def find_trade(db: Database, actor: Actor | None, key: UUID | bytes) -> TradeView | SubmissionView:
+    """A trade by its key or its id on chain, or the acting user's own claim by the claim's key.
+
+    A claim that is tied to a recorded trade answers with the trade. Raises TradeNotFound.
+    """
+    async with db.begin(actor) as session:
+        if isinstance(key, bytes):
+            trade = await queries.newest_by_event(session, key)
+        else:
+            trade = await queries.trade_by_id(session, key)
+        if trade is not None:
+            return trade
+        claim = await queries.submission(session, key) if isinstance(key, UUID) else None
+        if claim is None:
+            raise TradeNotFound(id=key)
+        if claim.trade_id is not None:
+            trade = await queries.newest_by_event(session, claim.trade_id)
+        return trade or claim
