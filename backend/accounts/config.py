@@ -4,7 +4,6 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from backend.accounts.tokens import TokenSigner, hash_secret
@@ -44,11 +43,6 @@ class Accounts:
     secure_cookies: bool
     recent_keys: RecentKeys = field(default_factory=RecentKeys, compare=False)
 
-    @property
-    def domains(self) -> frozenset[str]:
-        """host[:port] of every origin."""
-        return frozenset(urlsplit(origin).netloc for origin in self.origins)
-
     def link_domain(self) -> dict[str, Any]:
         """The EIP-712 domain of messages that are signed for GridX but not for its contract."""
         return {"name": "GridX", "version": "1", "chainId": self.chain_id}
@@ -63,8 +57,13 @@ def make_accounts(
     access_lifetime: timedelta,
     refresh_lifetime: timedelta,
 ) -> Accounts:
-    """From the settings: the site's own origin and the allowed others (`cors_origins`) may ask for signatures."""
-    origins = tuple(dict.fromkeys(origin.rstrip("/") for origin in (public_url, *other_origins) if origin != "*"))
+    """From the settings: the site's own origin and the allowed others (`cors_origins`) may ask for signatures.
+
+    127.0.0.1 and localhost are the same site.
+    """
+    named = [origin.rstrip("/") for origin in (public_url, *other_origins) if origin != "*"]
+    loopback = [origin.replace("://127.0.0.1", "://localhost") for origin in named]
+    origins = tuple(dict.fromkeys([*named, *loopback]))
     return Accounts(
         signer=TokenSigner(signing_seed, issuer=origins[0], lifetime=access_lifetime),
         refresh_lifetime=refresh_lifetime,
