@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts one process: `python -m backend.worker follower|relay|celery`. SIGTERM and SIGINT end it cleanly."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import uvloop
+from prometheus_client import start_http_server
+
+from backend.chain.follower import Follower, FollowerOptions
+from backend.chain.observer import Observer
+from backend.core.clock import utc_now
+from backend.core.errors import Unavailable
+from backend.core.redis import connect
+from backend.market.projection import TradeProjector
+from backend.market.watching import watch
+from backend.worker.relay import Relay, _pause
+from backend.worker.runtime import Process, open_process
+
+WATCH_EVERY_S = 1.0
+
+
+async def follower(process: Process, stop: asyncio.Event) -> None:
+    """Follow the chain and look after claims that wait."""
+    settings = process.settings
+    chain = await process.chain()
+    options = FollowerOptions(
+        poll_interval_s=settings.poll_interval_s,
+        finality_depth=settings.finality_depth,
+        second_node=settings.second_node,
+    )
+    following = Follower(process.db, process.rpc, chain.id, TradeProjector(), options)
+    observer = Observer(process.rpc, process.db, chain, finality_depth=settings.finality_depth)
+
+    async def watching() -> None:
+        every = timedelta(seconds=WATCH_EVERY_S)
+        while not stop.is_set():
+            try:
+                await watch(process.db, chain, observer, now=utc_now(), every=every)
+            except (Unavailable, OSError):
+                pass  # the follower reports it; claims wait
+            await _pause(stop, WATCH_EVERY_S)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(following.run(stop))
+        tasks.create_task(watching())
+
+
+async def relay(process: Process, stop: asyncio.Event) -> None:
+    """Move events from the outbox to Redis."""
+    await Relay(process.db, connect(process.settings.redis_url)).run(stop)
+
+
+PROCESSES: dict[str, Callable[[Process, asyncio.Event], Awaitable[None]]] = {"follower": follower, "relay": relay}
+
+
+async def _serve(name: str) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(ending, stop.set)
+    process = open_process(name)
+    if process.settings.metrics_port:
+        start_http_server(process.settings.metrics_port, addr=process.settings.api_host)
+    try:
+        await PROCESSES[name](process, stop)
+    finally:
+        await process.rpc.close()
+        await process.db.close()
+
+
+def main(arguments: list[str]) -> int:
+    """Run the process that is named; 2 when there is none of that name."""
+    name = arguments[0] if arguments else ""
+    if name == "celery":
+        from backend.worker.celery_app import app
+
+        app.worker_main(
+            ["worker", "--beat", "--concurrency=1", "--loglevel=INFO", "--queues=gridx", "--without-gossip",
+             "--without-mingle", "--without-heartbeat", *arguments[1:]]
+        )
+        return 0
+    if name not in PROCESSES:
+        print(f"usage: python -m backend.worker {'|'.join([*PROCESSES, 'celery'])}", file=sys.stderr)
+        return 2
+    uvloop.run(_serve(name))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Celery application: slow or periodic work only. Tasks live with their domains, in `tasks.py`."""
+
+import os
+from datetime import timedelta
+
+from celery import Celery
+from celery.schedules import crontab
+
+app = Celery("gridx", broker=os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"))
+app.conf.update(
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    task_ignore_result=True,
+    task_default_queue="gridx",
+    task_serializer="json",
+    accept_content=["json"],
+    timezone="UTC",
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={"socket_connect_timeout": 1, "socket_timeout": 5},
+    imports=(
+        "backend.accounts.tasks",
+        "backend.audit.tasks",
+        "backend.carbon.tasks",
+        "backend.market.tasks",
+        "backend.worker.retention",
+    ),
+    beat_schedule={
+        "settle": {"task": "market.settle_due", "schedule": timedelta(seconds=2), "options": {"expires": 10}},
+        "credentials": {"task": "accounts.expire_credentials", "schedule": timedelta(minutes=10)},
+        "retention": {"task": "worker.retain", "schedule": crontab(minute=17)},
+    },
+)
