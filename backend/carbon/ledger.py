@@ -12,21 +12,22 @@ from backend.carbon.types import Reduction, TradeCycle, Transfer
 
 _POST = """
 INSERT INTO carbon_transactions (kind, debit_account, debit_bucket, credit_account, credit_bucket, grams, booked_at,
-    chain, trade_id, cycle, document_id, reverses, holder_id, community, delivery_date, delivery_start)
+    chain, trade_id, cycle, document_id, reverses, holder_id, community, delivery_date, delivery_start, factor_id)
 SELECT * FROM unnest($1::carbon_kind[], $2::bytea[], $3::smallint[], $4::bytea[], $5::smallint[], $6::bigint[],
     $7::timestamptz[], $8::smallint[], $9::bytea[], $10::int[], $11::uuid[], $12::uuid[], $13::uuid[], $14::bigint[],
-    $15::date[], $16::timestamptz[])
+    $15::date[], $16::timestamptz[], $17::bigint[])
 ON CONFLICT (chain, trade_id, kind, cycle, document_id) WHERE trade_id IS NOT NULL DO NOTHING
 """
 _FIELDS = (
-    "kind", "debit_account", "debit_bucket", "credit_account", "credit_bucket", "grams", "booked_at", "chain",
-    "trade_id", "cycle", "document_id", "reverses", "holder_id", "community", "delivery_date", "delivery_start",
+    "kind", "debit_account", "debit_bucket", "credit_account", "credit_bucket", "grams", "booked_at",
+    "chain", "trade_id", "cycle", "document_id", "reverses", "holder_id", "community", "delivery_date",
+    "delivery_start", "factor_id",
 )  # fmt: skip
 
 _DIFFERENT = """
 SELECT t.trade_id FROM carbon_transactions AS c
-JOIN unnest($1::carbon_kind[], $2::bytea[], $3::bytea[], $4::bigint[], $5::smallint[], $6::bytea[], $7::int[], $8::uuid[])
-    AS t (kind, debit_account, credit_account, grams, chain, trade_id, cycle, document_id)
+JOIN unnest($1::carbon_kind[], $2::bytea[], $3::bytea[], $4::bigint[], $5::smallint[], $6::bytea[], $7::int[],
+    $8::uuid[]) AS t (kind, debit_account, credit_account, grams, chain, trade_id, cycle, document_id)
 ON c.chain = t.chain AND c.trade_id = t.trade_id AND c.kind = t.kind AND c.cycle = t.cycle
     AND c.document_id IS NOT DISTINCT FROM t.document_id
 WHERE (c.debit_account, c.credit_account, c.grams) <> (t.debit_account, t.credit_account, t.grams)
@@ -49,19 +50,19 @@ JOIN carbon_transactions AS e
 """
 _INSERT_OF_TRADE = """
 INSERT INTO carbon_transactions (kind, debit_account, debit_bucket, credit_account, credit_bucket, grams, booked_at,
-    chain, trade_id, cycle, document_id, reverses, holder_id, community, delivery_date, delivery_start)
+    chain, trade_id, cycle, document_id, reverses, holder_id, community, delivery_date, delivery_start, factor_id)
 """
-_SAME_TRADE = "e.holder_id, e.community, e.delivery_date, e.delivery_start"
+_SAME_TRADE = "e.holder_id, e.community, e.delivery_date, e.delivery_start, e.factor_id"
 _REVERSE = f"""
 {_INSERT_OF_TRADE}
-SELECT 'reversed', e.credit_account, 0, '\\x00'::bytea, 1, e.grams - g.gone_g, $4, e.chain, e.trade_id, e.cycle, NULL, e.id,
-    {_SAME_TRADE} {_OF_TRADES} WHERE e.grams > g.gone_g
+SELECT 'reversed', e.credit_account, 0, '\\x00'::bytea, 1, e.grams - g.gone_g, $4, e.chain, e.trade_id, e.cycle, NULL,
+    e.id, {_SAME_TRADE} {_OF_TRADES} WHERE e.grams > g.gone_g
 ON CONFLICT (chain, trade_id, kind, cycle, document_id) WHERE trade_id IS NOT NULL DO NOTHING
 """
 _RELEASE = f"""
 {_INSERT_OF_TRADE}
-SELECT 'released', e.credit_account, 0, e.credit_account, 1, e.grams - g.gone_g, $4, e.chain, e.trade_id, e.cycle, NULL, NULL,
-    {_SAME_TRADE} {_OF_TRADES} WHERE e.grams > g.gone_g
+SELECT 'released', e.credit_account, 0, e.credit_account, 1, e.grams - g.gone_g, $4, e.chain, e.trade_id, e.cycle, NULL,
+    NULL, {_SAME_TRADE} {_OF_TRADES} WHERE e.grams > g.gone_g
 ON CONFLICT (chain, trade_id, kind, cycle, document_id) WHERE trade_id IS NOT NULL DO NOTHING
 """
 _REDUCE = f"""
@@ -72,14 +73,14 @@ FROM unnest($2::bytea[], $3::int[], $4::bigint[]) AS t (trade_id, cycle, grams)
 JOIN carbon_transactions AS e
     ON e.chain = $1 AND e.trade_id = t.trade_id AND e.cycle = t.cycle AND e.kind = 'earned'
 ON CONFLICT (chain, trade_id, kind, cycle, document_id) WHERE trade_id IS NOT NULL DO NOTHING
-"""
+"""  # noqa: S608 constants of this file
 
 
 def _count(status: str) -> int:
     return int(status.rpartition(" ")[2])
 
 
-def _translated(error: asyncpg.CheckViolationError) -> Exception:
+def _translated(error: Exception) -> Exception:
     name = getattr(error, "constraint_name", None)
     if name == "carbon_trade_pending_not_negative":
         return TradeCarbonTooSmall()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs of the carbon ledger. Balances and the day and all-time boards move with each call, in the same transaction.
+"""The verbs of the carbon ledger. Balances and the day and all-time boards move in the transaction of each call.
 
 Every verb may be repeated: what is booked already is passed over.
 """
@@ -67,7 +67,6 @@ async def refresh_boards(db: Database, now: datetime) -> int:
 async def claim(session: AsyncSession, address: bytes, user_id: UUID) -> bool:
     """Move what a wallet earned before it was known to its user's board rows; False when it was claimed before."""
     claimed = await session.scalar(
-        text("SELECT carbon_claim(:address, :holder, :user)"),
-        {"address": address, "holder": holder_of(address), "user": user_id},
+        text("SELECT carbon_claim(:holder, :user)"), {"holder": holder_of(address), "user": user_id}
     )
     return bool(claimed)

@@ -95,6 +95,7 @@ class Transfer:
     community: int | None = None
     delivery_date: date | None = None
     delivery_start: datetime | None = None
+    factor_id: int | None = None
 
 
 def earned(
@@ -109,11 +110,15 @@ def earned(
     delivery_date: date,
     delivery_start: datetime,
     booked_at: datetime,
+    factor_id: int | None = None,
 ) -> Transfer:
-    """The transfer that credits `buyer` with pending grams for a confirmed, consented, eligible trade."""
+    """The transfer that credits `buyer` with pending grams for a confirmed, consented, eligible trade.
+
+    `factor_id` is the emission factor of the claim; certificates show it.
+    """
     return Transfer(
         Kind.EARNED, ISSUANCE, Bucket.AVAILABLE, buyer, Bucket.PENDING, grams, booked_at,
-        chain, trade_id, cycle, None, None, holder_id, community, delivery_date, delivery_start,
+        chain, trade_id, cycle, None, None, holder_id, community, delivery_date, delivery_start, factor_id,
     )  # fmt: skip
 
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: S608 the statements are put together from constants of this file
 """Carbon ledger: append-only transfers, balances and boards that follow them by trigger, and signed documents."""
 
 from backend.migrations.sql import run
@@ -47,7 +48,7 @@ CREATE TABLE carbon_documents (
     CHECK ((sequence = 1) = (previous_hash = decode(repeat('00', 32), 'hex')))
 )
 --;;
-COMMENT ON TABLE carbon_documents IS 'Signed orders to the ledger; each names the hash of its predecessor of the account'
+COMMENT ON TABLE carbon_documents IS 'Signed orders to the ledger; each names its predecessor''s hash'
 --;;
 CREATE TABLE carbon_transactions (
     id uuid PRIMARY KEY DEFAULT uuidv7(),
@@ -66,6 +67,7 @@ CREATE TABLE carbon_transactions (
     community bigint CHECK (community > 0),
     delivery_date date,
     delivery_start timestamptz,
+    factor_id bigint,
     booked_at timestamptz NOT NULL,
     CONSTRAINT carbon_transactions_shape CHECK (CASE kind
         WHEN 'earned' THEN debit_account = '\\x00' AND octet_length(credit_account) = 20 AND credit_bucket = 0
@@ -135,10 +137,10 @@ CREATE TABLE leaderboard (
     community bigint NOT NULL,
     holder_id uuid NOT NULL,
     net_g bigint NOT NULL,
-    PRIMARY KEY (period, period_start, community, holder_id)
+    PRIMARY KEY (holder_id, period, period_start, community)
 )
 --;;
-COMMENT ON TABLE leaderboard IS 'Grams earned minus reversed and reduced, by the community''s calendar day of delivery; '
+COMMENT ON TABLE leaderboard IS 'Grams earned minus reversed and reduced, by the community''s day of delivery; '
     'community 0 is everybody, and the board of all time starts on 1970-01-01'
 --;;
 CREATE INDEX leaderboard_ranks ON leaderboard (period, period_start, community, net_g DESC, holder_id) WHERE net_g > 0
@@ -152,7 +154,7 @@ CREATE TABLE leaderboard_histogram (
     PRIMARY KEY (period, period_start, community, bucket)
 ) WITH (fillfactor = 50)
 --;;
-COMMENT ON TABLE leaderboard_histogram IS 'Holders by size of net_g (board_bucket): makes totals, ranks and far pages fast'
+COMMENT ON TABLE leaderboard_histogram IS 'Holders by board_bucket(net_g): totals, ranks, far pages'
 --;;
 CREATE TABLE leaderboard_queue (
     holder_id uuid NOT NULL,
@@ -166,10 +168,6 @@ COMMENT ON TABLE leaderboard_queue IS 'Committed movements that the week and mon
 CREATE TABLE leaderboard_holders (holder_id uuid PRIMARY KEY, user_id uuid NOT NULL)
 --;;
 COMMENT ON TABLE leaderboard_holders IS 'The user who claimed a wallet that had earned before it was known'
---;;
-CREATE TABLE leaderboard_names (holder_id uuid PRIMARY KEY, display_name text NOT NULL CHECK (display_name <> ''))
---;;
-COMMENT ON TABLE leaderboard_names IS 'Names of users who want to be shown; all others have an alias'
 --;;
 CREATE FUNCTION board_thresholds() RETURNS bigint[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN '{%THRESHOLDS%}'::bigint[]
@@ -197,8 +195,8 @@ RANK_UPSERT = """
         CROSS JOIN LATERAL (VALUES %BOARDS%) AS p (period, period_start)
         CROSS JOIN LATERAL (VALUES (community), (0)) AS c (board)
         GROUP BY period, period_start, board, holder_id
-        ORDER BY period, period_start, board, holder_id
-        ON CONFLICT (period, period_start, community, holder_id) DO UPDATE SET net_g = b.net_g + excluded.net_g
+        ORDER BY holder_id, period, period_start, board
+        ON CONFLICT (holder_id, period, period_start, community) DO UPDATE SET net_g = b.net_g + excluded.net_g
         RETURNING WITH (OLD AS was, NEW AS is_now)
             b.period, b.period_start, b.community, was.net_g AS before_g, is_now.net_g AS after_g
 """
@@ -222,10 +220,12 @@ BEGIN
     PERFORM pg_advisory_xact_lock_shared(4706, 1);
     SELECT bool_or(kind NOT IN ('earned', 'corrected') OR octet_length(debit_account) > 1) INTO takes FROM booked;
     IF takes THEN
-        -- A row proposed to INSERT is checked before its conflict is seen, so debits lock first, in account order.
+        -- A row proposed to INSERT is checked before its conflict is seen, so debits lock first, in account order;
+        -- issuance comes first and with it one writer at a time, so transactions of several statements never deadlock.
         INSERT INTO carbon_wallet AS w (account)
-        SELECT account FROM (SELECT debit_account FROM booked UNION SELECT credit_account FROM booked) AS s (account)
-        ORDER BY account
+        SELECT account FROM (
+            SELECT debit_account FROM booked UNION SELECT credit_account FROM booked UNION SELECT '\\x00'
+        ) AS s (account) ORDER BY account
         ON CONFLICT (account) DO UPDATE SET pending_g = w.pending_g WHERE false;
         PERFORM carbon_check_trades(array_agg(chain), array_agg(trade_id), array_agg(cycle))
         FROM (SELECT DISTINCT chain, trade_id, cycle FROM booked WHERE kind IN ('released', 'reversed', 'reduced')) AS t
@@ -245,7 +245,7 @@ BEGIN
     END IF;
     WITH moved AS MATERIALIZED (
         SELECT coalesce(l.user_id, b.holder_id) AS holder_id, b.community, b.delivery_date,
-            sum(CASE b.kind WHEN 'earned' THEN b.grams ELSE -b.grams END) AS net_g
+            sum(CASE b.kind WHEN 'earned' THEN b.grams ELSE -b.grams END)::bigint AS net_g
         FROM booked AS b LEFT JOIN leaderboard_holders AS l ON l.holder_id = b.holder_id
         WHERE b.kind IN ('earned', 'reversed', 'reduced')
         GROUP BY 1, 2, 3
@@ -309,36 +309,28 @@ BEGIN
         DELETE FROM leaderboard_queue WHERE ctid = ANY (ARRAY(SELECT ctid FROM leaderboard_queue LIMIT at_most))
         RETURNING holder_id, community, delivery_date, net_g
     ), moved AS MATERIALIZED (
-        SELECT coalesce(l.user_id, q.holder_id) AS holder_id, q.community, q.delivery_date, sum(q.net_g) AS net_g
+        SELECT coalesce(l.user_id, q.holder_id) AS holder_id, q.community, q.delivery_date,
+            sum(q.net_g)::bigint AS net_g
         FROM queued AS q LEFT JOIN leaderboard_holders AS l ON l.holder_id = q.holder_id GROUP BY 1, 2, 3
     ), ranked AS ({RANK_UPSERT.replace("%BOARDS%", WEEK_AND_MONTH)}), counted AS ({COUNT_RANKED})
     SELECT count(*) INTO taken FROM queued;
     RETURN taken;
 END $$
 --;;
-CREATE FUNCTION carbon_claim(address bytea, claimed uuid, claimant uuid) RETURNS boolean {DEFINER} AS $$
+CREATE FUNCTION carbon_claim(claimed uuid, claimant uuid) RETURNS boolean {DEFINER} AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(4706, 1);
     INSERT INTO leaderboard_holders (holder_id, user_id) VALUES (claimed, claimant) ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    WITH moved AS MATERIALIZED (
-        SELECT DISTINCT community, delivery_date FROM carbon_transactions
-        WHERE credit_account = address AND octet_length(credit_account) = 20 AND kind = 'earned'
-    ), boards AS MATERIALIZED (
-        SELECT DISTINCT period, period_start, board AS community FROM moved
-        CROSS JOIN LATERAL (VALUES {DAY_AND_ALL}, {WEEK_AND_MONTH}) AS p (period, period_start)
-        CROSS JOIN LATERAL (VALUES (community), (0)) AS c (board)
-    ), gone AS MATERIALIZED (
-        DELETE FROM leaderboard AS b USING boards AS k
-        WHERE b.period = k.period AND b.period_start = k.period_start AND b.community = k.community
-            AND b.holder_id = claimed
+    WITH gone AS MATERIALIZED (
+        DELETE FROM leaderboard AS b WHERE b.holder_id = claimed
         RETURNING b.period, b.period_start, b.community, b.net_g
     ), came AS (
         INSERT INTO leaderboard AS b (period, period_start, community, holder_id, net_g)
         SELECT period, period_start, community, claimant, net_g FROM gone ORDER BY 1, 2, 3
-        ON CONFLICT (period, period_start, community, holder_id) DO UPDATE SET net_g = b.net_g + excluded.net_g
+        ON CONFLICT (holder_id, period, period_start, community) DO UPDATE SET net_g = b.net_g + excluded.net_g
         RETURNING WITH (OLD AS was, NEW AS is_now)
             b.period, b.period_start, b.community, was.net_g AS before_g, is_now.net_g AS after_g
     ), ranked AS (
@@ -351,17 +343,16 @@ END $$
 
 GRANTS = """
 REVOKE ALL ON FUNCTION carbon_apply(), carbon_check_trades(smallint[], bytea[], int[]), carbon_refresh_boards(int),
-    carbon_claim(bytea, uuid, uuid) FROM PUBLIC
+    carbon_claim(uuid, uuid) FROM PUBLIC
 --;;
-GRANT EXECUTE ON FUNCTION carbon_refresh_boards(int), carbon_claim(bytea, uuid, uuid) TO gridx_service
+GRANT EXECUTE ON FUNCTION carbon_refresh_boards(int), carbon_claim(uuid, uuid) TO gridx_service
 --;;
-GRANT SELECT ON leaderboard, leaderboard_histogram, leaderboard_names TO gridx_api, gridx_service, gridx_audit
+GRANT SELECT ON leaderboard, leaderboard_histogram TO gridx_api, gridx_service, gridx_audit
 --;;
 GRANT SELECT ON leaderboard_queue, leaderboard_holders TO gridx_service, gridx_audit
 --;;
-GRANT INSERT, UPDATE, DELETE ON leaderboard_names TO gridx_service
---;;
-GRANT SELECT ON carbon_wallet, carbon_documents, carbon_transactions, carbon_reserve_claims TO gridx_service, gridx_audit
+GRANT SELECT ON carbon_wallet, carbon_documents, carbon_transactions, carbon_reserve_claims
+    TO gridx_service, gridx_audit
 --;;
 GRANT INSERT ON carbon_documents, carbon_transactions, carbon_reserve_claims TO gridx_service
 --;;
@@ -372,20 +363,27 @@ GRANT SELECT ON carbon_wallet, carbon_documents, carbon_transactions TO gridx_ap
 GRANT INSERT ON carbon_documents, carbon_transactions TO gridx_api
 """
 
-# What the acting user sees of `wallets` under its own row-level security: the user's, or those of an operator's members.
-SEEN = "(SELECT address FROM wallets)"
-OWN = """(SELECT address FROM wallets WHERE valid_to IS NULL
-    AND user_id = (SELECT nullif(current_setting('gridx.user_id', true), '')::uuid))"""
-NAMED = "id = (SELECT nullif(current_setting('gridx.document_id', true), '')::uuid)"
+# The acting user's wallets by an index, or one by one those that an operator may see in `wallets`.
+ME = "(SELECT nullif(current_setting('gridx.user_id', true), '')::uuid)"
+OVERSEER = "(SELECT current_setting('gridx.org_role', true)) IN ('operator', 'super_admin')"
+NAMED = "(SELECT nullif(current_setting('gridx.document_id', true), '')::uuid)"
+OWN = f"(SELECT address FROM wallets WHERE user_id = {ME} AND valid_to IS NULL)"
+
+
+def _seen(table: str, column: str) -> str:
+    overseen = f"EXISTS (SELECT FROM wallets AS w WHERE w.address = {table}.{column})"
+    return f"({column} IN (SELECT address FROM wallets WHERE user_id = {ME}) OR ({OVERSEER} AND {overseen}))"
+
+
 LEDGER_TABLES = ("carbon_wallet", "carbon_documents", "carbon_transactions", "carbon_reserve_claims")
+SEEN_SIDES = " OR ".join(_seen("carbon_transactions", side) for side in ("debit_account", "credit_account"))
 POLICIES = (
-    f"carbon_wallet FOR SELECT TO gridx_api USING (account IN {SEEN})",
-    f"carbon_documents FOR SELECT TO gridx_api USING (account IN {SEEN} OR {NAMED})",
+    f"carbon_wallet FOR SELECT TO gridx_api USING ({_seen('carbon_wallet', 'account')})",
+    f"carbon_documents FOR SELECT TO gridx_api USING (id = {NAMED} OR {_seen('carbon_documents', 'account')})",
     f"carbon_documents FOR INSERT TO gridx_api WITH CHECK (kind IN ('retirement', 'transfer') AND account IN {OWN})",
-    f"carbon_transactions FOR SELECT TO gridx_api USING (debit_account IN {SEEN} OR credit_account IN {SEEN}"
-    f" OR document_{NAMED})",
-    f"carbon_transactions FOR INSERT TO gridx_api WITH CHECK (kind IN ('retired', 'transferred')"
-    f" AND debit_account IN {OWN})",
+    f"carbon_transactions FOR SELECT TO gridx_api USING (document_id = {NAMED} OR {SEEN_SIDES})",
+    "carbon_transactions FOR INSERT TO gridx_api"
+    f" WITH CHECK (kind IN ('retired', 'transferred') AND debit_account IN {OWN})",
 )
 
 
@@ -407,10 +405,10 @@ def downgrade() -> None:
     run("""
 DROP TABLE carbon_reserve_claims, carbon_transactions, carbon_documents, carbon_wallet
 --;;
-DROP TABLE leaderboard, leaderboard_histogram, leaderboard_queue, leaderboard_holders, leaderboard_names
+DROP TABLE leaderboard, leaderboard_histogram, leaderboard_queue, leaderboard_holders
 --;;
 DROP FUNCTION carbon_apply(), carbon_check_trades(smallint[], bytea[], int[]), carbon_refresh_boards(int),
-    carbon_claim(bytea, uuid, uuid), carbon_refuse_change(), board_bucket(bigint), board_thresholds()
+    carbon_claim(uuid, uuid), carbon_refuse_change(), board_bucket(bigint), board_thresholds()
 --;;
 DROP TYPE carbon_kind, board_period
 """)
