@@ -47,6 +47,6 @@ async def another_node_agrees(reader: Reader, cursor: Cursor) -> bool:
 def contradiction(cursor: Cursor) -> str:
     """Why the follower stops when a node's chain parts from ours below the last final block."""
     return (
-        f"The node's chain contradicts block {cursor.final_block}, which was final. Nothing is rolled back past finality. "
-        "Ask another node; if the chain really changed, run `gridx reset`, otherwise `gridx follower resume`."
+        f"The node's chain contradicts block {cursor.final_block}, which was final. Nothing is rolled back past "
+        "finality. Ask another node; if the chain really changed, run `gridx reset`, otherwise `gridx follower resume`."
     )

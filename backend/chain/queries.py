@@ -174,6 +174,22 @@ async def reject_event(session: AsyncSession, chain: int, log: Log, reason: str 
     )
 
 
+async def clear_rejections(session: AsyncSession, chain: int, logs: Sequence[Log]) -> None:
+    """Forget the reasons for which logs were rejected."""
+    for log in logs:
+        await reject_event(session, chain, log, None)
+
+
+async def find_event(session: AsyncSession, chain: int, block_hash: bytes, log_index: int) -> StoredEvent | None:
+    """One observation."""
+    result = await session.execute(
+        text(f"{_EVENT} WHERE chain = :chain AND block_hash = :hash AND log_index = :index"),
+        {"chain": chain, "hash": block_hash, "index": log_index},
+    )
+    row = result.one_or_none()
+    return None if row is None else _event(row)
+
+
 async def live_events(
     session: AsyncSession, chain: int, *, first: int, last: int | None, except_hashes: Sequence[bytes] = ()
 ) -> list[StoredEvent]:
@@ -262,7 +278,7 @@ async def forget_blocks(session: AsyncSession, chain: int, *, first: int, below:
 
 async def history_events(
     session: AsyncSession, chain: int, *, after: tuple[int, int], last: int, topics: Iterable[bytes], limit: int
-) -> Sequence[Row[Any]]:
+) -> Sequence[Row[tuple[bytes, bytes, int, int]]]:
     """(topics, data, number, log index) of live observations after (number, log index) `after` up to block `last`
     whose first topic is in `topics`, in order, at most `limit`."""
     result = await session.execute(
@@ -311,12 +327,12 @@ async def halted_and_rejected(session: AsyncSession, chain: int) -> tuple[dateti
                         WHERE chain = :chain AND rejected_reason IS NOT NULL AND orphaned_at IS NULL)"""),
         {"chain": chain},
     )
-    row = result.one()
-    return row[0], int(row[1])
+    halted_at, rejected = result.one()
+    return halted_at, int(rejected)
 
 
-def _event(row: Row[Any]) -> StoredEvent:
-    topics = row[6]
+def _event(row: Sequence[Any]) -> StoredEvent:
+    number, block_hash, time, tx_hash, tx_index, log_index, topics, data, orphaned_at, rejected_reason = row
     words = tuple(topics[start : start + 32] for start in range(0, len(topics), 32))
-    log = Log(row[0], row[1], int(row[2]), row[3], row[4], row[5], words, row[7])
-    return StoredEvent(log, orphaned_at=row[8], rejected_reason=row[9])
+    log = Log(number, block_hash, int(time), tx_hash, tx_index, log_index, words, data)
+    return StoredEvent(log, orphaned_at=orphaned_at, rejected_reason=rejected_reason)

@@ -112,12 +112,12 @@ def contract_logs(ordered: Sequence[Mapping[str, Any]], header: BlockHeader, add
     return tuple(found)
 
 
-def read_receipt(ordered: Sequence[Mapping[str, Any]], header: BlockHeader, address: bytes, tx_index: int) -> Receipt:
-    """Outcome of the transaction at `tx_index` from verified receipts, with the logs of `address`."""
-    raw = ordered[tx_index]
-    logs = tuple(log for log in contract_logs(ordered, header, address) if log.tx_index == tx_index)
-    before = int(ordered[tx_index - 1]["cumulativeGasUsed"], 16) if tx_index else 0
+def read_receipt(
+    raw: Mapping[str, Any], before: Mapping[str, Any] | None, header: BlockHeader, logs: Sequence[Log]
+) -> Receipt:
+    """Outcome from a verified JSON receipt, the one `before` it in the block (None: it is the first), and its logs."""
     try:
+        tx_index = int(raw["transactionIndex"], 16)
         recipient = raw.get("to")
         return Receipt(
             tx_hash=_tx_hash(raw, header, tx_index),
@@ -126,8 +126,8 @@ def read_receipt(ordered: Sequence[Mapping[str, Any]], header: BlockHeader, addr
             block_hash=header.hash,
             block_time=header.time,
             succeeded=int(raw["status"], 16) == 1,
-            gas_used=int(raw["cumulativeGasUsed"], 16) - before,
-            logs=logs,
+            gas_used=int(raw["cumulativeGasUsed"], 16) - (int(before["cumulativeGasUsed"], 16) if before else 0),
+            logs=tuple(logs),
             sender=unhexlify(raw["from"][2:]),
             recipient=unhexlify(recipient[2:]) if recipient else None,
         )
