@@ -13,9 +13,7 @@ from backend.emissions.types import Basis, Factor
 async def factors(session: AsyncSession, chain: int, factor_ids: Sequence[int]) -> dict[int, Factor]:
     """Registered factors among `factor_ids`."""
     found = await session.exec(
-        select(EmissionFactor).where(
-            col(EmissionFactor.chain) == chain, col(EmissionFactor.factor_id).in_(factor_ids)
-        )
+        select(EmissionFactor).where(col(EmissionFactor.chain) == chain, col(EmissionFactor.factor_id).in_(factor_ids))
     )
     return {row.factor_id: row.value() for row in found}
 

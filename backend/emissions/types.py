@@ -48,7 +48,7 @@ class FactorRow:
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """A registered factor version. `[valid_from, valid_to)` are deliveries that it covers; usable from `effective_at`."""
+    """A registered factor version; covers deliveries in `[valid_from, valid_to)`, in trades from `effective_at` on."""
 
     chain: int
     factor_id: int

@@ -34,7 +34,11 @@ def _grid_problem(draft: Draft, house: House, now: datetime) -> RowProblem | Non
     length = house.reading_minutes
     if draft.minutes is not None and draft.minutes != length:
         return refuse(
-            draft.line, "minutes", draft.minutes, "reading.interval", f"send readings of {length} minutes for this house"
+            draft.line,
+            "minutes",
+            draft.minutes,
+            "reading.interval",
+            f"send readings of {length} minutes for this house",
         )
     start = draft.start
     if start.microsecond or int(start.timestamp()) % (length * 60):
@@ -54,10 +58,10 @@ def _energy_problem(draft: Draft, house: House) -> RowProblem | None:
         return refuse(draft.line, "productionKwh", "", "reading.empty", message)
     limit = production_limit_wh(house.capacity_w, house.reading_minutes)
     if draft.production_wh is not None and draft.production_wh > limit:
-        message = f"more than this house's capacity can produce ({wh_to_kwh(limit)} kWh); check the unit or the capacity"
-        return refuse(
-            draft.line, "productionKwh", wh_to_kwh(draft.production_wh), "reading.above_capacity", message
+        message = (
+            f"more than this house's capacity can produce ({wh_to_kwh(limit)} kWh); check the unit or the capacity"
         )
+        return refuse(draft.line, "productionKwh", wh_to_kwh(draft.production_wh), "reading.above_capacity", message)
     most = MAX_CONNECTION_W * house.reading_minutes // 60
     for field, name in QUANTITIES:
         energy_wh = getattr(draft, name)

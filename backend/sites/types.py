@@ -133,7 +133,7 @@ class RowProblem(NamedTuple):
 class Outcome:
     """What became of the rows that were sent; the counts and `problems` add up to `received`.
 
-    `repeated`: known already, same values. `raised`: same values, now attested better. `corrected`: replaced on request.
+    `repeated`: known already, same values. `raised`: same values, now attested better. `corrected`: replaced.
     """
 
     received: int
@@ -164,4 +164,22 @@ class IntervalReading:
     consumption_wh: int | None
     export_wh: int | None
     import_wh: int | None
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSum:
+    """A house's energy in `[start, end)`. A sum is None unless its quantity is known for every minute of the bucket;
+    `known_minutes` says for how many it is, per quantity. `attestation` is the weakest one among the readings."""
+
+    start: datetime
+    end: datetime
+    minutes: int
+    production_wh: int | None
+    consumption_wh: int | None
+    export_wh: int | None
+    import_wh: int | None
+    known_minutes: dict[str, int]
+    temperature_c: Decimal | None
+    attestation: Attestation | None
     complete: bool

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The door of the sites domain: what other domains may call."""
+
+from backend.sites.aggregates import interval_readings, reading_sums
+from backend.sites.mirror import communities, forget_above, meters, record_communities, record_meters
+from backend.sites.readings import record_readings
+
+__all__ = [
+    "communities",
+    "forget_above",
+    "interval_readings",
+    "meters",
+    "reading_sums",
+    "record_communities",
+    "record_meters",
+    "record_readings",
+]
