@@ -102,7 +102,7 @@ async def set_role(
 ) -> Membership:
     """Change a member's role; raises MembershipNotFound, LastOperator."""
     async with db.begin(actor) as session:
-        membership = await _lock(session, org_id, user_id)
+        membership = await _find(session, org_id, user_id)
         if membership.role == OrgRole.OPERATOR and role is not OrgRole.OPERATOR:
             await _keep_an_operator(session, org_id)
         membership.role = role.value
@@ -119,14 +119,14 @@ async def remove(db: Database, org_id: UUID, user_id: UUID, *, actor: Actor, now
             await session.delete(offer)
             await _note(session, "membership.withdrawn", org_id, user_id, offer.role, by=actor.user_id, now=now)
             return
-        membership = await _lock(session, org_id, user_id)
+        membership = await _find(session, org_id, user_id)
         if membership.role == OrgRole.OPERATOR:
             await _keep_an_operator(session, org_id)
         await session.delete(membership)
         await _changed(session, "membership.removed", org_id, user_id, None, by=actor.user_id, now=now)
 
 
-async def _lock(session: AsyncSession, org_id: UUID, user_id: UUID) -> Membership:
+async def _find(session: AsyncSession, org_id: UUID, user_id: UUID) -> Membership:
     wanted = select(Membership).where(col(Membership.org_id) == org_id, col(Membership.user_id) == user_id)
     found = (await session.exec(wanted)).one_or_none()
     if found is None:

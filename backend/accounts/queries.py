@@ -104,6 +104,22 @@ async def owners_at(session: AsyncSession, addresses: Sequence[bytes], times: Se
     return [row["user_id"] for row in rows]
 
 
+_HISTORY = """
+SELECT user_id, address, valid_from, valid_to FROM wallets WHERE user_id = ANY($1::uuid[]) ORDER BY valid_from, id
+"""
+
+
+async def wallet_history(
+    session: AsyncSession, user_ids: Sequence[UUID]
+) -> dict[UUID, tuple[tuple[bytes, datetime, datetime | None], ...]]:
+    """(address, valid from, valid to or None) of every wallet that each user has or had; only users with any."""
+    history: dict[UUID, tuple[tuple[bytes, datetime, datetime | None], ...]] = {}
+    for row in await (await raw(session)).fetch(_HISTORY, list(user_ids)):
+        held = (row["address"], row["valid_from"], row["valid_to"])
+        history[row["user_id"]] = (*history.get(row["user_id"], ()), held)
+    return history
+
+
 async def lock_open_wallets(session: AsyncSession, user_id: UUID) -> list[Wallet]:
     """The user's open wallets, locked."""
     owned = select(Wallet).where(col(Wallet.user_id) == user_id, col(Wallet.valid_to).is_(None))

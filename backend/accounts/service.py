@@ -30,7 +30,7 @@ from backend.accounts.people import (
     update_user,
 )
 from backend.accounts.principals import PrincipalReader
-from backend.accounts.queries import owners_at
+from backend.accounts.queries import owners_at, wallet_history
 from backend.accounts.retention import expire_audit_log, expire_credentials
 from backend.accounts.sessions import end_session, end_session_by_token, refresh
 from backend.accounts.sign_in import (
@@ -104,4 +104,5 @@ __all__ = [
     "signed_by",
     "update_organization",
     "update_user",
+    "wallet_history",
 ]

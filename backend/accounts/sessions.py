@@ -27,8 +27,8 @@ async def open_session(session: AsyncSession, accounts: Accounts, user_id: UUID,
     return tokens
 
 
-async def refresh(db: Database, accounts: Accounts, token: str, *, now: datetime) -> tuple[User, Tokens]:
-    """The next pair of tokens; the given refresh token never works again.
+async def refresh(db: Database, accounts: Accounts, token: str, *, now: datetime) -> tuple[User, Tokens, list[bytes]]:
+    """The user, the next tokens and the open wallets; the given refresh token never works again.
 
     Raises RefreshInvalid if it is unknown, expired or revoked, RefreshReused (and ends the session) if it was used.
     """
@@ -47,7 +47,7 @@ async def refresh(db: Database, accounts: Accounts, token: str, *, now: datetime
             current.used_at = now
             user = await queries.get_user(session, current.user_id)
             tokens = _issue(session, accounts, user.id, family_id=current.family_id, now=now)
-            return user, tokens
+            return user, tokens, (await queries.wallets_of(session, [user.id]))[user.id]
         await _end(session, current.user_id, current.family_id, reason="refresh token reused", now=now)
     raise RefreshReused
 

@@ -153,7 +153,10 @@ async def _insert_user(session: AsyncSession, user: User, *, now: datetime) -> N
 async def sign_in_with_password(
     db: Database, accounts: Accounts, *, email: str, password: str, now: datetime
 ) -> SignedIn:
-    """A session for e-mail and password; an unknown e-mail takes as long as a wrong password. Raises WrongCredentials."""
+    """A session for e-mail and password; an unknown e-mail takes as long as a wrong password.
+
+    Raises WrongCredentials.
+    """
     async with db.begin(sign_in_email=email) as session:
         user = await queries.find_by_email(session, email)
     known_hash = user.password_hash if user is not None else None

@@ -112,4 +112,4 @@ def csrf_of(refresh_token: str) -> str:
 
 def same(given: str, expected: str) -> bool:
     """Equality in constant time."""
-    return hmac.compare_digest(given.encode(), expected.encode())
+    return hmac.compare_digest(given.encode(errors="replace"), expected.encode())
