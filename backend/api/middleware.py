@@ -63,6 +63,7 @@ class Around:
             await send(message)
 
         user = self.identify(request)
+        scope["state"]["user"] = user
         with structlog.contextvars.bound_contextvars(request_id=request_id, user=user):
             try:
                 await _count(request, user)

@@ -81,6 +81,13 @@ class ChainMismatch(Conflict):
     title = "This is another chain than the one registered; `gridx reset` starts anew"
 
 
+class DeploymentUnreadable(Invalid):
+    """The record of the deployment is missing or damaged."""
+
+    code = "chain.deployment_unreadable"
+    title = "The deployment record cannot be read; `gridx deploy` writes it"
+
+
 class LogUndecodable(Invalid):
     """A log's bytes do not hold what its topic promises."""
 

@@ -12,6 +12,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from backend.core import idempotency
+
 VERSION = "1.0.0"
 T = TypeVar("T")
 
@@ -71,7 +73,7 @@ class EnvelopeRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def wrapped(request: Request) -> Response:
-            response = await handle(request)
+            response = await (idempotency.once(request, handle) if idempotency.applies(request) else handle(request))
             if response.media_type != "application/json" or response.status_code == 204:
                 return response
             return _wrap(response, getattr(request.state, "request_id", ""))

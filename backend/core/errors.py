@@ -99,6 +99,14 @@ class Unavailable(_RetryLater):
     title = "A part that this needs is away; try again"
 
 
+class StillRunning(_RetryLater):
+    """The first request with this Idempotency-Key has not ended."""
+
+    status = 409
+    code = "idempotency.still_running"
+    title = "A request with this Idempotency-Key is still running; try again shortly"
+
+
 def refusals(*errors: type[Refusal]) -> dict[int | str, dict[str, Any]]:
     """OpenAPI `responses` that document which refusals a route can answer with."""
     by_status: dict[int | str, list[type[Refusal]]] = {}

@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     limit_sign_in: str = "1/second"
 
     settlement_deadline_s: int = Field(default=72 * 3600, description="after it a missing reading counts as unknown")
+    metrics_port: int | None = Field(default=None, description="port of /metrics of follower and relay; empty: none")
     log_level: str = "INFO"
     otlp_endpoint: str | None = Field(default=None, description="OpenTelemetry collector; empty: tracing off")
 
@@ -59,7 +60,7 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("confirmations", "finality_depth", mode="before")
+    @field_validator("confirmations", "finality_depth", "metrics_port", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value

@@ -7,7 +7,9 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.carbon import documents
 from backend.carbon import service as carbon
+from backend.carbon.documents import MeterReduction, OperatorKey
 from backend.carbon.types import TradeCycle, earned, holder_of
 from backend.chain.types import Chain
 from backend.core import outbox
@@ -15,10 +17,10 @@ from backend.market import facts as gathering
 from backend.market import sql, statistics
 from backend.market.eligibility import judge
 from backend.market.events import TradesOrphaned, TradeSeen, TradesRecorded
-from backend.market.types import Judgement, TradeConfirmed
+from backend.market.types import Ineligible, Judgement, TradeConfirmed
 
 
-async def confirm(session: AsyncSession, chain: Chain, confirmation: TradeConfirmed, *, now: datetime) -> bool:
+async def confirm(session: AsyncSession, chain: Chain, confirmation: TradeConfirmed, *, operator: OperatorKey, now: datetime) -> bool:
     """Book the consent in `confirmation`; False when it says nothing about a trade that waits for it.
 
     It counts only from the party that did not log the trade: the id starts with the wallet that did.
@@ -30,11 +32,10 @@ async def confirm(session: AsyncSession, chain: Chain, confirmation: TradeConfir
     seller, buyer, terms = trade["seller_address"], trade["buyer_address"], confirmation.terms
     wallets = [(seller, trade["block_time"]), (buyer, trade["block_time"])]
     facts = await gathering.gather(session, chain, [terms], wallets)
-    judgement = judge(terms, seller=seller, buyer=buyer, energy_wh=trade["energy_wh"], facts=facts)
+    judgement = judge(terms, seller=seller, buyer=buyer, energy_wh=trade["energy_wh"], at=trade["block_time"], facts=facts)
     await _book(session, chain, confirmation, judgement)
-    if judgement.ineligible_reason is not None:
-        return True
-    await statistics.add(session, [_sale(trade)])
+    if judgement.ineligible_reason is None:
+        await statistics.add(session, [_sale(trade)])
     if judgement.claim_g > 0 and judgement.delivery_date is not None:
         transfer = earned(
             buyer=buyer,
@@ -42,13 +43,23 @@ async def confirm(session: AsyncSession, chain: Chain, confirmation: TradeConfir
             chain=chain.id,
             trade_id=confirmation.trade_id,
             cycle=trade["cycle"],
-            holder_id=facts.users.get(buyer) or holder_of(buyer),
+            holder_id=facts.users.get((buyer, trade["block_time"])) or holder_of(buyer),
             community=judgement.community or 0,
             delivery_date=judgement.delivery_date,
             delivery_start=terms.delivery_start,
             booked_at=now,
         )
         await carbon.post(session, [transfer])
+    if judgement.ineligible_reason is Ineligible.SAME_USER:
+        reduction = MeterReduction(
+            account=buyer,
+            trade_id=confirmation.trade_id,
+            cycle=trade["cycle"],
+            grams=judgement.claim_g,
+            delivered_wh=0,
+            reason=Ineligible.SAME_USER,
+        )
+        await documents.reduce(session, chain, operator, [reduction], now=now)
     await outbox.add(session, TradesRecorded((_seen(confirmation, trade, judgement),)))
     return True
 

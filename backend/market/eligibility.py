@@ -23,18 +23,20 @@ class MeterFacts:
 class Facts:
     """All that is known about registers and people when trades are judged.
 
-    `users` maps a wallet to its user at the trade's time; unknown wallets are missing. `time_zones` maps a community's
+    `users` maps a wallet and a trade's time to its user then; unknown wallets are missing. `time_zones` maps a community's
     number to its calendar; an unknown community is counted in UTC.
     """
 
     meters: dict[int, MeterFacts]
     factors: dict[int, Factor]
-    users: dict[bytes, UUID]
+    users: dict[tuple[bytes, datetime], UUID]
     time_zones: dict[int, ZoneInfo]
 
 
-def judge(terms: Terms, *, seller: bytes, buyer: bytes, energy_wh: int, facts: Facts) -> Judgement:
-    """The claim of a trade to which both parties consented: floor(Wh × mg/kWh / 10^6) grams, or why it earns nothing."""
+def judge(
+    terms: Terms, *, seller: bytes, buyer: bytes, energy_wh: int, at: datetime, facts: Facts
+) -> Judgement:
+    """The claim of a trade of time `at` to which both parties consented: floor(Wh × mg/kWh / 10^6) grams, or why it earns nothing."""
     seller_meter = facts.meters.get(terms.seller_meter)
     buyer_meter = facts.meters.get(terms.buyer_meter)
     if seller_meter is None or buyer_meter is None:
@@ -50,16 +52,14 @@ def judge(terms: Terms, *, seller: bytes, buyer: bytes, energy_wh: int, facts: F
         return Judgement(0, Ineligible.UNKNOWN_FACTOR, community, day)
     if factor.basis != Basis.NON_BASELOAD:
         return Judgement(0, Ineligible.AVERAGE_FACTOR, community, day)
-    if _same_person(seller, buyer, facts.users):
-        return Judgement(0, Ineligible.SAME_USER, community, day)
-    return Judgement(carbon_g(energy_wh, factor.mg_per_kwh), None, community, day)
+    claim_g = carbon_g(energy_wh, factor.mg_per_kwh)
+    user = facts.users.get((seller, at))
+    if user is not None and user == facts.users.get((buyer, at)):
+        return Judgement(claim_g, Ineligible.SAME_USER, community, day)
+    return Judgement(claim_g, None, community, day)
 
 
 def delivery_date(delivery_start: datetime, zone: ZoneInfo | None) -> date:
     """The calendar day of a delivery in its community's time zone (UTC when the community is unknown)."""
     return delivery_start.astimezone(zone).date() if zone is not None else delivery_start.date()
 
-
-def _same_person(seller: bytes, buyer: bytes, users: dict[bytes, UUID]) -> bool:
-    user = users.get(seller)
-    return seller == buyer or (user is not None and user == users.get(buyer))

@@ -14,7 +14,9 @@ from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.carbon.documents import OperatorKey
 from backend.chain import service as chains
+from backend.chain.errors import BlockSuperseded
 from backend.chain.observer import Observer
 from backend.chain.types import BlockHeader, Chain, Log, Observation, TxState
 from backend.core.clock import utc_now
@@ -56,10 +58,11 @@ class _Waiting:
 class Poster:
     """Groups posted claims. One a process; `post` may be called by any number of requests at once."""
 
-    def __init__(self, db: Database, chain: Chain, observer: Observer) -> None:
+    def __init__(self, db: Database, chain: Chain, observer: Observer, operator: OperatorKey) -> None:
         self._db = db
         self._chain = chain
         self._observer = observer
+        self._operator = operator
         self._queue: list[_Waiting] = []
         self._busy = False
 
@@ -102,8 +105,9 @@ class Poster:
             observations = await self._observer.observe_many([waiting.claim.tx_hash for waiting in left])
             await failpoint("posting.after_observe")
             confirmed = await self._sort(left, observations, wallets, now)
-            if confirmed and await self._record(chain, confirmed, observations, now):
-                await failpoint("posting.after_record")
+            with suppress(BlockSuperseded):
+                await self._record(chain, confirmed, observations, now)
+            await failpoint("posting.after_record")
         for waiting in group:
             if not waiting.answer.done():
                 waiting.answer.set_result(Posted(waiting.submission_id))
@@ -158,14 +162,14 @@ class Poster:
 
     async def _record(
         self, chain: Chain, confirmed: Sequence[_Waiting], observations: dict[bytes, Observation], now: datetime
-    ) -> bool:
-        """Record in one transaction. False when the chain was reorganised meanwhile: look again."""
+    ) -> None:
+        """Record in one transaction; nothing happens when the chain was reorganised meanwhile: the caller looks again."""
         headers = {o.header.hash: o.header for o in observations.values() if o.header is not None}
         trades = {waiting.found.trade_id: waiting.found for waiting in confirmed if waiting.found}
         async with self._db.begin() as session:
             await chains.take_recorder_lock(session, chain)
             if (await chains.get_chain(session, chain.id)).epoch != chain.epoch:
-                return False
+                return
             booked = await self._book(session, chain, list(trades.values()), headers, now)
             views = await queries.trades_by_event(session, chain.id, list(trades))
             standing = {v.trade_id: v for v in views if v.status is not TradeStatus.ORPHANED}
@@ -174,7 +178,6 @@ class Poster:
         RECORDED.labels("posted").inc(len(booked))
         for waiting in confirmed:
             waiting.answer.set_result(Posted(waiting.submission_id, standing.get(_id_of(waiting))))
-        return True
 
     async def _book(
         self,
@@ -196,7 +199,8 @@ class Poster:
         ]
         logs = [item.trade.log for item in ready]
         fresh = await chains.store_logs(session, chain, [headers[block] for block in {log.block_hash for log in logs}], logs)
-        return await recorder.record(session, chain, [r for r in ready if r.trade.log in fresh], facts=known, now=now)
+        booked = [item for item in ready if item.trade.log in fresh]
+        return await recorder.record(session, chain, booked, facts=known, operator=self._operator, now=now)
 
 
 def _has_wallets(waiting: _Waiting, wallets: WalletHistory) -> bool:

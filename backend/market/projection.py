@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.carbon.signing import OperatorKey
+from backend.carbon.documents import OperatorKey
 from backend.chain.types import Chain, Log
 from backend.core import outbox
 from backend.core.observability import CONFIRMATION, RECORDED
@@ -28,13 +28,13 @@ class TradeProjector:
         if trades:
             known = await facts.for_trades(session, chain, trades)
             judged = recorder.judge_all(trades, known)
-            booked = await recorder.record(session, chain, judged, facts=known, now=now)
+            booked = await recorder.record(session, chain, judged, facts=known, operator=self.operator, now=now)
             await submissions.settle_claims(session, chain, trades, now=now)
             RECORDED.labels("follower").inc(len(booked))
             CONFIRMATION.observe(max(0.0, now.timestamp() - trades[-1].log.block_time))
         for log in logs:
             if log.topics[0] == TRADE_CONFIRMED:
-                await consent.confirm(session, chain, decode_confirmed(log), now=now)
+                await consent.confirm(session, chain, decode_confirmed(log), operator=self.operator, now=now)
 
     async def orphan(self, session: AsyncSession, chain: Chain, logs: Sequence[Log], now: datetime) -> None:
         """Take back what logs of losing blocks had caused: consents, then trades, then registers."""

@@ -11,7 +11,9 @@ from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.carbon import documents
 from backend.carbon import service as carbon
+from backend.carbon.documents import MeterReduction, OperatorKey
 from backend.carbon.types import TradeCycle, earned, holder_of
 from backend.chain.types import Chain
 from backend.core import outbox
@@ -40,18 +42,30 @@ def judge_all(trades: Sequence[TradeLogged], facts: Facts) -> list[Judged]:
             judged.append(Judged(trade, Judgement(0, Ineligible.NO_CONSENT)))
             continue
         judgement = judge(
-            trade.terms, seller=trade.seller, buyer=trade.buyer, energy_wh=trade.energy_wh, facts=facts
+            trade.terms,
+            seller=trade.seller,
+            buyer=trade.buyer,
+            energy_wh=trade.energy_wh,
+            at=trade.block_time,
+            facts=facts,
         )
         judged.append(Judged(trade, judgement))
     return judged
 
 
 async def record(
-    session: AsyncSession, chain: Chain, judged: Sequence[Judged], *, facts: Facts, now: datetime
+    session: AsyncSession,
+    chain: Chain,
+    judged: Sequence[Judged],
+    *,
+    facts: Facts,
+    operator: OperatorKey,
+    now: datetime,
 ) -> list[bytes]:
     """Record trades; returns the ids that were new or came back after having been orphaned.
 
-    A trade that stands already is left as it is: repeating the call changes nothing.
+    A trade that stands already is left as it is: repeating the call changes nothing. What a person sold to himself is
+    credited and, by a document of the operator, taken back at once, so that an audit from the chain understands it.
     """
     if not judged:
         return []
@@ -61,6 +75,7 @@ async def record(
     await statistics.add(session, [_sale(item.trade) for item in booked if item.judgement.ineligible_reason is None])
     await failpoint("recorder.after_statistics")
     await _credit(session, chain, booked, cycles, facts, now)
+    await _refuse_own(session, chain, booked, cycles, operator, now)
     await failpoint("recorder.after_ledger")
     if booked:
         await outbox.add(session, TradesRecorded(tuple(_seen(item) for item in booked)))
@@ -84,8 +99,8 @@ def _row(key: object, item: Judged, facts: Facts) -> tuple[object, ...]:
         int(trade.kind),
         trade.seller,
         trade.buyer,
-        facts.users.get(trade.seller),
-        facts.users.get(trade.buyer),
+        facts.users.get((trade.seller, trade.block_time)),
+        facts.users.get((trade.buyer, trade.block_time)),
         trade.energy_wh,
         trade.price_micro_per_kwh,
         trade.carbon_logged_g,
@@ -117,7 +132,7 @@ async def _credit(
             chain=chain.id,
             trade_id=trade.trade_id,
             cycle=cycles[trade.trade_id],
-            holder_id=facts.users.get(trade.buyer) or holder_of(trade.buyer),
+            holder_id=facts.users.get((trade.buyer, trade.block_time)) or holder_of(trade.buyer),
             community=judgement.community or 0,
             delivery_date=judgement.delivery_date,
             delivery_start=terms.delivery_start,
@@ -127,6 +142,29 @@ async def _credit(
         if judgement.claim_g > 0 and terms is not None and judgement.delivery_date is not None
     ]
     await carbon.post(session, transfers)
+
+
+async def _refuse_own(
+    session: AsyncSession,
+    chain: Chain,
+    booked: Sequence[Judged],
+    cycles: dict[bytes, int],
+    operator: OperatorKey,
+    now: datetime,
+) -> None:
+    reductions = [
+        MeterReduction(
+            account=item.trade.buyer,
+            trade_id=item.trade.trade_id,
+            cycle=cycles[item.trade.trade_id],
+            grams=item.judgement.claim_g,
+            delivered_wh=0,
+            reason=Ineligible.SAME_USER,
+        )
+        for item in booked
+        if item.judgement.ineligible_reason is Ineligible.SAME_USER and item.judgement.claim_g > 0
+    ]
+    await documents.reduce(session, chain, operator, reductions, now=now)
 
 
 def _seen(item: Judged) -> TradeSeen:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as PathParam
 
 from backend.accounts.deps import SIGNED_IN, CurrentUser, Db, OptionalUser
-from backend.chain import service as chains
+from backend.chain.errors import ChainUnknown
 from backend.core.envelope import EnvelopeRoute, Paged, PageQuery
 from backend.core.errors import Unauthenticated, Unavailable, refusals
 from backend.market import service
@@ -33,7 +33,7 @@ def poster_of(request: Request) -> Poster:
     """The process's poster; it is there once the chain is known."""
     poster: Poster | None = request.app.state.poster
     if poster is None:
-        raise chains.ChainNotRegistered()
+        raise ChainUnknown()
     return poster
 
 

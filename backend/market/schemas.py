@@ -91,7 +91,7 @@ def trade_out(trade: TradeView, *, required: int | None, explorer: str | None) -
         id=trade.id,
         trade_id=trade.trade_id,
         status=_STATUS[trade.status],
-        kind=_KINDS[trade.kind],  # type: ignore[arg-type]  # the table holds exactly the literals
+        kind=_KINDS[trade.kind],
         consented=trade.consented,
         ineligible_reason=trade.ineligible_reason,
         seller_id=trade.seller_id,

@@ -14,9 +14,9 @@ from typing import Any
 import structlog
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.carbon import documents as carbon_documents
+from backend.carbon import documents
 from backend.carbon import service as carbon
-from backend.carbon.documents import OperatorKey
+from backend.carbon.documents import MeterReduction, OperatorKey
 from backend.carbon.types import TradeCycle
 from backend.chain.types import Chain
 from backend.core import outbox
@@ -122,16 +122,12 @@ async def _settle(
 async def _limits(
     session: AsyncSession, chain: Chain, interval: Interval, meters: Sequence[int]
 ) -> dict[int, Limits]:
-    readings = await sites.interval_readings(session, chain.id, meters, [interval.start], interval.minutes)
+    readings = await sites.interval_readings(session, meters, [interval.start] * len(meters), interval.minutes)
     limits = {}
     for meter in meters:
-        reading = readings.get((meter, interval.start))
-        limits[meter] = (
-            Limits(None, None)
-            if reading is None
-            else limits_of(
-                production_wh=reading.production_wh, export_wh=reading.export_wh, import_wh=reading.import_wh
-            )
+        reading = readings[meter, interval.start]
+        limits[meter] = limits_of(
+            production_wh=reading.production_wh, export_wh=reading.export_wh, import_wh=reading.import_wh
         )
     return limits
 
@@ -179,9 +175,9 @@ async def _book(
     await sql.fetch(
         session, _SETTLE, chain.id, now, [d.trade_id for d in deliveries], [d.delivered_wh for d in deliveries]
     )
-    earning = [(row, delivery) for row, delivery in zip(rows, deliveries, strict=True) if row["claim_g"] > 0]
+    earning = [(row, delivery) for row, delivery in zip(rows, deliveries, strict=True) if row["claim_g"] > 0 and row["ineligible_reason"] is None]
     reductions = [
-        carbon_documents.MeterReduction(
+        MeterReduction(
             account=row["buyer_address"],
             trade_id=row["trade_id"],
             cycle=row["cycle"],
@@ -192,5 +188,5 @@ async def _book(
         for row, delivery in earning
         if delivery.delivered_wh < row["energy_wh"]
     ]
-    await carbon_documents.reduce(session, chain, operator, reductions, now=now)
+    await documents.reduce(session, chain, operator, reductions, now=now)
     await carbon.release(session, chain.id, [TradeCycle(row["trade_id"], row["cycle"]) for row, _ in earning], now)

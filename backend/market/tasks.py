@@ -5,19 +5,26 @@ from datetime import timedelta
 
 from celery import shared_task
 
+from backend.carbon.documents import OperatorKey
+from backend.chain import service as chains
 from backend.core.clock import utc_now
+from backend.core.db import Database
+from backend.core.settings import Settings
+from backend.core.tasks import run
 from backend.market.settling import settle_due
-from backend.worker.runtime import Process, run
 
 
 @shared_task(name="market.settle_due")
 def settle_due_task() -> int:
     """Settle every interval that can be closed now."""
 
-    async def work(process: Process) -> int:
-        deadline = timedelta(seconds=process.settings.settlement_deadline_s)
-        return await settle_due(
-            process.db, await process.chain(), process.operator, now=utc_now(), deadline=deadline
-        )
+    async def work(db: Database, settings: Settings) -> int:
+        async with db.begin() as session:
+            chain = await chains.find_chain(session)
+        if chain is None:
+            return 0
+        operator = OperatorKey.from_hex(settings.operator_key.get_secret_value())
+        deadline = timedelta(seconds=settings.settlement_deadline_s)
+        return await settle_due(db, chain, operator, now=utc_now(), deadline=deadline)
 
     return run(work)

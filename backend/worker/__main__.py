@@ -32,8 +32,8 @@ async def follower(process: Process, stop: asyncio.Event) -> None:
         finality_depth=settings.finality_depth,
         second_node=settings.second_node,
     )
-    following = Follower(process.db, process.rpc, chain.id, TradeProjector(), options)
-    observer = Observer(process.rpc, process.db, chain, finality_depth=settings.finality_depth)
+    following = Follower(process.db, process.rpc, chain.id, TradeProjector(process.operator), options)
+    observer = Observer(process.rpc, chain, finality_depth=settings.finality_depth)
 
     async def watching() -> None:
         every = timedelta(seconds=WATCH_EVERY_S)

@@ -8,30 +8,26 @@ from sqlalchemy import text
 
 from backend.core.clock import utc_now
 from backend.core.db import Database
-from backend.worker.runtime import run
+from backend.core.tasks import run
 
 EVENTS_KEPT = timedelta(hours=72)
 ANSWERS_KEPT = timedelta(hours=24)
 _BATCH = 10_000
+_EVENTS = text(
+    "DELETE FROM outbox WHERE id IN "
+    "(SELECT id FROM outbox WHERE published_at < :before ORDER BY published_at LIMIT :batch)"
+)
+_ANSWERS = text("DELETE FROM idempotency_keys WHERE created_at < :before")
 
 
-async def retain(db: Database, now: datetime) -> int:
-    """Delete old events and answers in bounded batches; returns how many rows went."""
+async def retain(db: Database, now: datetime) -> None:
+    """Delete old events (a bounded batch) and stored answers."""
     async with db.begin() as session:
-        events = await session.execute(
-            text(
-                "DELETE FROM outbox WHERE id IN "
-                "(SELECT id FROM outbox WHERE published_at < :before ORDER BY published_at LIMIT :batch)"
-            ),
-            {"before": now - EVENTS_KEPT, "batch": _BATCH},
-        )
-        answers = await session.execute(
-            text("DELETE FROM idempotency_keys WHERE created_at < :before"), {"before": now - ANSWERS_KEPT}
-        )
-    return int(events.rowcount) + int(answers.rowcount)
+        await session.execute(_EVENTS, {"before": now - EVENTS_KEPT, "batch": _BATCH})
+        await session.execute(_ANSWERS, {"before": now - ANSWERS_KEPT})
 
 
 @shared_task(name="worker.retain")
-def retain_task() -> int:
+def retain_task() -> None:
     """Celery edge of `retain`."""
-    return run(lambda process: retain(process.db, utc_now()))
+    run(lambda db, settings: retain(db, utc_now()))

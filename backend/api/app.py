@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The HTTP application: its parts are opened once, the domains' routers hang below it."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.accounts import router as accounts
+from backend.accounts.deps import identify
+from backend.accounts.service import PrincipalReader, make_accounts
+from backend.api import errors, health, openapi
+from backend.api.middleware import Around
+from backend.audit import router as audit
+from backend.carbon import router as carbon
+from backend.carbon.documents import OperatorKey
+from backend.chain import router as chain
+from backend.chain.deployment import ensure_registered, read_deployment
+from backend.chain.observer import Observer
+from backend.chain.rpc import RpcClient
+from backend.core.db import Database
+from backend.core.envelope import VERSION
+from backend.core.errors import Refusal
+from backend.core.limits import Limiter
+from backend.core.observability import configure_logging, configure_tracing, observe_database
+from backend.core.redis import connect
+from backend.core.settings import Settings
+from backend.emissions import router as emissions
+from backend.market import router as market
+from backend.market.posting import Poster
+from backend.sites import router as sites
+
+log = structlog.get_logger()
+SWAGGER = Path(__file__).parents[2] / "node_modules" / "swagger-ui-dist"
+_CHAIN_RETRY_S = 1.0
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application for `settings`; nothing is opened before it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await _open(app, settings)
+        connecting = asyncio.create_task(_connect_chain(app, settings))
+        yield
+        connecting.cancel()
+        with suppress(asyncio.CancelledError):
+            await connecting
+        await _close(app)
+
+    app = FastAPI(title="GridX", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", lifespan=lifespan)
+    app.state.trusted_proxies = frozenset(settings.trusted_proxies)
+    app.state.explorer_url = settings.explorer_url
+    app.state.settings = settings
+    errors.install(app)
+    for part in (health, accounts, emissions, sites, chain, carbon, market, audit):
+        app.include_router(part.router)
+    openapi.install(app)
+    _serve_documentation(app)
+    app.add_middleware(GZipMiddleware, minimum_size=1400)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_credentials=True,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["X-Request-Id", "Retry-After", "Idempotency-Replayed"],
+        )
+    app.add_middleware(Around, identify=identify)
+    if settings.otlp_endpoint:
+        FastAPIInstrumentor.instrument_app(app)
+    return app
+
+
+async def _open(app: FastAPI, settings: Settings) -> None:
+    state = app.state
+    configure_logging("api", settings.log_level)
+    configure_tracing("api", settings.otlp_endpoint)
+    state.db = Database(settings.database_url, pool_size=settings.database_pool_size)
+    state.service_db = Database(settings.database_service_url, pool_size=settings.database_pool_size)
+    observe_database(state.db, "gridx_api")
+    observe_database(state.service_db, "gridx_service")
+    state.redis = connect(settings.redis_url)
+    named = {
+        "anonymous": settings.limit_anonymous,
+        "user": settings.limit_user,
+        "sign-in": settings.limit_sign_in,
+    }
+    state.limiter = Limiter(settings.redis_url, named)
+    state.rpc = RpcClient(settings.rpc_url)
+    state.principals = PrincipalReader(state.db)
+    state.accounts = make_accounts(
+        signing_seed=base64.b64decode(settings.signing_key.get_secret_value()),
+        public_url=settings.public_url,
+        other_origins=settings.cors_origins,
+        chain_id=read_deployment(settings.deployment_file).chain_id if settings.deployment_file.exists() else 0,
+        access_lifetime=timedelta(seconds=settings.access_token_s),
+        refresh_lifetime=timedelta(seconds=settings.refresh_token_s),
+    )
+    state.operator = OperatorKey.from_hex(settings.operator_key.get_secret_value())
+    state.chain = None
+    state.poster = None
+
+
+async def _connect_chain(app: FastAPI, settings: Settings) -> None:
+    """Register the chain as soon as deployment and database are there; trades can be posted from then on."""
+    while app.state.poster is None:
+        try:
+            chain = await ensure_registered(
+                app.state.service_db, settings.deployment_file, confirmations=settings.confirmations
+            )
+        except (Refusal, OSError, SQLAlchemyError) as error:
+            log.warning("chain.waiting", why=str(error))
+            await asyncio.sleep(_CHAIN_RETRY_S)
+            continue
+        observer = Observer(
+            app.state.rpc, chain, finality_depth=settings.finality_depth, second_node=settings.second_node
+        )
+        app.state.chain = chain
+        app.state.poster = Poster(app.state.service_db, chain, observer, app.state.operator)
+
+
+async def _close(app: FastAPI) -> None:
+    await app.state.rpc.close()
+    await app.state.redis.aclose()
+    await app.state.db.close()
+    await app.state.service_db.close()
+
+
+def _serve_documentation(app: FastAPI) -> None:
+    if not SWAGGER.is_dir():
+        return
+    app.mount("/api/docs/assets", StaticFiles(directory=SWAGGER), name="swagger")
+
+    @app.get("/api/docs", include_in_schema=False)
+    async def documentation() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/api/openapi.json",
+            title="GridX API",
+            swagger_js_url="/api/docs/assets/swagger-ui-bundle.js",
+            swagger_css_url="/api/docs/assets/swagger-ui.css",
+            swagger_favicon_url="/api/docs/assets/favicon-32x32.png",
+        )

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The OpenAPI document: every answer under /api in its envelope, every refusal documented."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+_META = {
+    "type": "object",
+    "properties": {
+        "version": {"type": "string"},
+        "requestId": {"type": "string"},
+        "pagination": {
+            "type": "object",
+            "properties": {name: {"type": "integer"} for name in ("page", "limit", "total")},
+        },
+    },
+}
+_ERROR = {
+    "type": "object",
+    "required": ["code", "message", "details"],
+    "properties": {
+        "code": {"type": "string", "description": "keeps its name"},
+        "message": {"type": "string"},
+        "details": {"type": "object", "additionalProperties": True},
+    },
+}
+_ERROR_ENVELOPE = {
+    "type": "object",
+    "required": ["data", "error", "timestamp", "meta"],
+    "properties": {
+        "data": {"type": "null"},
+        "error": _ERROR,
+        "timestamp": {"type": "string", "format": "date-time"},
+        "meta": _META,
+    },
+}
+
+
+def install(app: FastAPI) -> None:
+    """Make `app.openapi()` describe what really travels."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            schema.setdefault("components", {}).setdefault("schemas", {})["ErrorEnvelope"] = _ERROR_ENVELOPE
+            for path, operations in schema["paths"].items():
+                if path.startswith("/api/"):
+                    for operation in operations.values():
+                        _wrap_answers(operation)
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to replace the document
+
+
+def _wrap_answers(operation: dict[str, Any]) -> None:
+    for status, answer in operation.get("responses", {}).items():
+        content = answer.get("content", {}).get("application/json")
+        if content is None:
+            continue
+        if status == "422" and "HTTPValidationError" in str(content.get("schema", "")):
+            content["schema"] = {"$ref": "#/components/schemas/ErrorEnvelope"}
+        elif status.startswith("2"):
+            content["schema"] = _envelope_of(content.get("schema", {}))
+
+
+def _envelope_of(schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["data", "error", "timestamp", "meta"],
+        "properties": {
+            "data": schema,
+            "error": {"type": "null"},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "meta": _META,
+        },
+    }
