@@ -144,9 +144,13 @@ def anvil() -> Iterator[Anvil]:
 
 @pytest.fixture
 def settings(
-    databases: DatabaseUrls, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    databases: DatabaseUrls,
+    redis_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> Settings:
-    """Settings of a process on this test's servers; with the `anvil` fixture its node, else an address nobody serves."""
+    """Settings of a process on this test's servers; its node is the `anvil` fixture's, else one that nobody serves."""
     from backend.core.settings import Settings
 
     for name in [name for name in os.environ if name.startswith("GRIDX_")]:

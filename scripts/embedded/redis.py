@@ -22,7 +22,13 @@ class RedisServer:
     """One Redis under `folder`; `durable` keeps an append-only file, so that queues survive kill -9."""
 
     def __init__(
-        self, folder: Path, *, password: str = "", port: int | None = None, durable: bool = False, log: Path | None = None
+        self,
+        folder: Path,
+        *,
+        password: str = "",
+        port: int | None = None,
+        durable: bool = False,
+        log: Path | None = None,
     ) -> None:
         self.folder = folder
         self.password = password
