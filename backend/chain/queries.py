@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.chain.types import BlockHeader, Chain, Cursor, Log, StoredEvent
@@ -53,7 +53,7 @@ ON CONFLICT (chain_id, genesis_hash, deployment_block_hash, contract_address) DO
         return None
     await session.execute(
         text("""INSERT INTO chain_cursor (chain, next_block, last_hash, final_block, history_block)
-                VALUES (:chain, :block, :parent, 0, :block - 1)"""),
+                VALUES (:chain, CAST(:block AS bigint), :parent, 0, CAST(:block AS bigint) - 1)"""),
         {"chain": row[0], "block": facts["deployment_block"], "parent": parent_hash},
     )
     return Chain(id=row[0], **facts)
@@ -278,7 +278,7 @@ async def forget_blocks(session: AsyncSession, chain: int, *, first: int, below:
 
 async def history_events(
     session: AsyncSession, chain: int, *, after: tuple[int, int], last: int, topics: Iterable[bytes], limit: int
-) -> Sequence[Row[tuple[bytes, bytes, int, int]]]:
+) -> list[tuple[bytes, bytes, int, int]]:
     """(topics, data, number, log index) of live observations after (number, log index) `after` up to block `last`
     whose first topic is in `topics`, in order, at most `limit`."""
     result = await session.execute(
@@ -295,7 +295,7 @@ async def history_events(
             "limit": limit,
         },
     )
-    return result.all()
+    return [(topics_, data, number, position) for topics_, data, number, position in result]
 
 
 async def blocks_with_events(session: AsyncSession, chain: int, above: int) -> list[tuple[int, bytes]]:
