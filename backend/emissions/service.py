@@ -8,7 +8,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.emissions import queries
 from backend.emissions.errors import FactorNotFound
+from backend.emissions.queries import page_of_factors
 from backend.emissions.types import Factor, FactorRow, chain_time
+
+__all__ = ["factor", "factors", "forget_above", "page_of_factors", "record_factors"]
 
 _RECORD = text("""
 INSERT INTO emission_factors AS f (chain, factor_id, region, basis, mg_per_kwh, valid_from, valid_to, effective_at,

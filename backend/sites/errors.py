@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the sites domain refuses."""
 
-from backend.core.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
+from backend.core.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge, TooMany
 
 
 class HouseNotFound(NotFound):
@@ -128,3 +128,10 @@ class UploadTooManyRows(TooLarge):
 
     code = "sites.upload_too_many_rows"
     title = "The file has too many rows; nothing was recorded, split it"
+
+
+class UploadsBusy(TooMany):
+    """As many files as this process takes at once are being read."""
+
+    code = "sites.uploads_busy"
+    title = "Too many files are being read; try again in a few seconds"

@@ -110,18 +110,26 @@ async def sums(
 
 _INTERVALS = text("""
 SELECT k.meter, k.start_at,
-    CASE WHEN count(e.production_wh) = r.needed THEN sum(e.production_wh)::bigint END AS production_wh,
-    CASE WHEN count(e.consumption_wh) = r.needed THEN sum(e.consumption_wh)::bigint END AS consumption_wh,
-    CASE WHEN count(e.export_wh) = r.needed THEN sum(e.export_wh)::bigint END AS export_wh,
-    CASE WHEN count(e.import_wh) = r.needed THEN sum(e.import_wh)::bigint END AS import_wh,
-    count(e.start_at) = r.needed AS complete
+    CASE WHEN r.production_known = h.needed THEN r.production_wh END AS production_wh,
+    CASE WHEN r.consumption_known = h.needed THEN r.consumption_wh END AS consumption_wh,
+    CASE WHEN r.export_known = h.needed THEN r.export_wh END AS export_wh,
+    CASE WHEN r.import_known = h.needed THEN r.import_wh END AS import_wh,
+    r.rows = h.needed AS complete
 FROM unnest(CAST(:meters AS bigint[]), CAST(:starts AS timestamptz[])) AS k (meter, start_at)
-JOIN houses AS h ON h.meter = k.meter
-CROSS JOIN LATERAL (SELECT CAST(:minutes AS integer) / h.reading_minutes AS needed) AS r
-LEFT JOIN energy_production AS e ON e.house_id = h.id AND e.attestation IN ('device', 'operator')
-    AND e.start_at >= k.start_at AND e.start_at < k.start_at + CAST(:minutes AS integer) * interval '1 minute'
-WHERE CAST(:minutes AS integer) % h.reading_minutes = 0
-GROUP BY k.meter, k.start_at, r.needed
+JOIN (
+    SELECT id, meter, CAST(:minutes AS integer) / reading_minutes AS needed FROM houses
+    WHERE meter = ANY(CAST(:meters AS bigint[])) AND CAST(:minutes AS integer) % reading_minutes = 0
+) AS h ON h.meter = k.meter
+CROSS JOIN LATERAL (
+    SELECT count(*) AS rows,
+        count(e.production_wh) AS production_known, sum(e.production_wh)::bigint AS production_wh,
+        count(e.consumption_wh) AS consumption_known, sum(e.consumption_wh)::bigint AS consumption_wh,
+        count(e.export_wh) AS export_known, sum(e.export_wh)::bigint AS export_wh,
+        count(e.import_wh) AS import_known, sum(e.import_wh)::bigint AS import_wh
+    FROM energy_production AS e
+    WHERE e.house_id = h.id AND e.attestation IN ('device', 'operator')
+        AND e.start_at >= k.start_at AND e.start_at < k.start_at + CAST(:minutes AS integer) * interval '1 minute'
+) AS r
 """)
 
 

@@ -2,10 +2,28 @@
 """The door of the sites domain: what other domains may call."""
 
 from backend.sites.aggregates import interval_readings, reading_sums
+from backend.sites.houses import (
+    HouseFields,
+    create_house,
+    delete_house,
+    get_house,
+    list_houses,
+    register_device_key,
+    time_zone_of,
+    update_house,
+)
 from backend.sites.mirror import communities, forget_above, meters, record_communities, record_meters
 from backend.sites.readings import record_readings
 
 __all__ = [
+    "HouseFields",
+    "create_house",
+    "delete_house",
+    "get_house",
+    "list_houses",
+    "register_device_key",
+    "time_zone_of",
+    "update_house",
     "communities",
     "forget_above",
     "interval_readings",

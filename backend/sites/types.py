@@ -12,7 +12,7 @@ READING_MINUTES = (1, 5, 15, 30, 60)
 """Lengths that a house's readings may have; one length a house, and it divides the community's delivery interval."""
 MAX_JSON_READINGS = 1_000
 MAX_UPLOAD_ROWS = 100_000
-MAX_UPLOAD_BYTES = 50_000_000
+MAX_UPLOAD_BYTES = 50 << 20
 
 
 class Attestation(StrEnum):
