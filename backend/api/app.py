@@ -25,7 +25,7 @@ from backend.api import errors, health, openapi
 from backend.api.middleware import Around
 from backend.audit import router as audit
 from backend.carbon import router as carbon
-from backend.carbon.documents import OperatorKey
+from backend.carbon.signing import OperatorKey
 from backend.chain import router as chain
 from backend.chain.deployment import ensure_registered, read_deployment
 from backend.chain.observer import Observer
@@ -60,7 +60,14 @@ def create_app(settings: Settings) -> FastAPI:
             await connecting
         await _close(app)
 
-    app = FastAPI(title="GridX", version=VERSION, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", lifespan=lifespan)
+    app = FastAPI(
+        title="GridX",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        lifespan=lifespan,
+    )
     app.state.trusted_proxies = frozenset(settings.trusted_proxies)
     app.state.explorer_url = settings.explorer_url
     app.state.settings = settings

@@ -49,7 +49,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         problems = [
-            {"field": ".".join(str(part) for part in problem["loc"]), "message": problem["msg"], "code": problem["type"]}
+            {
+                "field": ".".join(str(part) for part in problem["loc"]),
+                "message": problem["msg"],
+                "code": problem["type"],
+            }
             for problem in error.errors()
         ]
         unreadable = any(problem["code"] == "json_invalid" for problem in problems)
@@ -71,7 +75,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def bug(request: Request, error: Exception) -> Response:
         log.error("bug", error=repr(error), exc_info=error)
-        body = {"code": "internal", "message": "Something went wrong; the request id finds it in the logs", "details": {}}
+        body = {
+            "code": "internal",
+            "message": "Something went wrong; the request id finds it in the logs",
+            "details": {},
+        }
         return _error(request, 500, body)
 
 
@@ -91,7 +99,9 @@ def _is_connection_error(error: DBAPIError) -> bool:
 
 def _error(request: Request, status: int, body: dict[str, Any]) -> Response:
     return Response(
-        envelope(None, request_id=request.state.request_id, error=body), status_code=status, media_type="application/json"
+        envelope(None, request_id=request.state.request_id, error=body),
+        status_code=status,
+        media_type="application/json",
     )
 
 

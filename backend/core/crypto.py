@@ -67,7 +67,7 @@ def recover(digest: bytes, signature: bytes) -> bytes | None:
         return None
     try:
         public = PublicKey.from_signature_and_message(signature[:64] + bytes([recovery]), digest, hasher=None)
-    except Exception:  # noqa: BLE001 coincurve raises a bare Exception for a point off the curve
+    except Exception:
         return None
     return keccak(public.format(compressed=False)[1:])[-20:]
 

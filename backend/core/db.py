@@ -40,7 +40,10 @@ class Database:
             pool_timeout=CONNECT_TIMEOUT_S,
             pool_recycle=1800,
             pool_pre_ping=False,
-            connect_args={"timeout": CONNECT_TIMEOUT_S, "server_settings": {"timezone": "UTC", "application_name": "gridx"}},
+            connect_args={
+                "timeout": CONNECT_TIMEOUT_S,
+                "server_settings": {"timezone": "UTC", "application_name": "gridx"},
+            },
         )
 
     @asynccontextmanager

@@ -7,20 +7,21 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.carbon import documents
 from backend.carbon import service as carbon
-from backend.carbon.documents import MeterReduction, OperatorKey
-from backend.carbon.types import TradeCycle, earned, holder_of
+from backend.carbon.signing import OperatorKey
+from backend.carbon.types import Reduction, TradeCycle, earned, holder_of
 from backend.chain.types import Chain
 from backend.core import outbox
 from backend.market import facts as gathering
 from backend.market import sql, statistics
 from backend.market.eligibility import judge
-from backend.market.events import TradesOrphaned, TradeSeen, TradesRecorded
+from backend.market.events import TradeSeen, TradesOrphaned, TradesRecorded
 from backend.market.types import Ineligible, Judgement, TradeConfirmed
 
 
-async def confirm(session: AsyncSession, chain: Chain, confirmation: TradeConfirmed, *, operator: OperatorKey, now: datetime) -> bool:
+async def confirm(
+    session: AsyncSession, chain: Chain, confirmation: TradeConfirmed, *, operator: OperatorKey, now: datetime
+) -> bool:
     """Book the consent in `confirmation`; False when it says nothing about a trade that waits for it.
 
     It counts only from the party that did not log the trade: the id starts with the wallet that did.
@@ -32,7 +33,9 @@ async def confirm(session: AsyncSession, chain: Chain, confirmation: TradeConfir
     seller, buyer, terms = trade["seller_address"], trade["buyer_address"], confirmation.terms
     wallets = [(seller, trade["block_time"]), (buyer, trade["block_time"])]
     facts = await gathering.gather(session, chain, [terms], wallets)
-    judgement = judge(terms, seller=seller, buyer=buyer, energy_wh=trade["energy_wh"], at=trade["block_time"], facts=facts)
+    judgement = judge(
+        terms, seller=seller, buyer=buyer, energy_wh=trade["energy_wh"], at=trade["block_time"], facts=facts
+    )
     await _book(session, chain, confirmation, judgement)
     if judgement.ineligible_reason is None:
         await statistics.add(session, [_sale(trade)])
@@ -51,15 +54,8 @@ async def confirm(session: AsyncSession, chain: Chain, confirmation: TradeConfir
         )
         await carbon.post(session, [transfer])
     if judgement.ineligible_reason is Ineligible.SAME_USER:
-        reduction = MeterReduction(
-            account=buyer,
-            trade_id=confirmation.trade_id,
-            cycle=trade["cycle"],
-            grams=judgement.claim_g,
-            delivered_wh=0,
-            reason=Ineligible.SAME_USER,
-        )
-        await documents.reduce(session, chain, operator, [reduction], now=now)
+        reduction = Reduction(confirmation.trade_id, trade["cycle"], judgement.claim_g)
+        await carbon.reduce(session, chain.id, [reduction], operator=operator, now=now)
     await outbox.add(session, TradesRecorded((_seen(confirmation, trade, judgement),)))
     return True
 
@@ -114,7 +110,6 @@ def _seen(confirmation: TradeConfirmed, trade: Any, judgement: Judgement) -> Tra
         consented=True,
         block_number=confirmation.log.block_number,
     )
-
 
 
 def _sale(row: Any) -> statistics.Sale:

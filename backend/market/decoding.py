@@ -23,7 +23,9 @@ def decode_logged(log: Log) -> TradeLogged:
     words = [int.from_bytes(log.data[start : start + 32], "big") for start in range(0, 160, 32)]
     energy_wh, price, carbon, _, details = words
     if not (0 < energy_wh <= _INT64 and 0 < price <= _INT64 and carbon <= _INT64):
-        raise LogNotStorable("An amount is out of range", energy_wh=energy_wh, price_micro_per_kwh=price, carbon_g=carbon)
+        raise LogNotStorable(
+            "An amount is out of range", energy_wh=energy_wh, price_micro_per_kwh=price, carbon_g=carbon
+        )
     kind = details & 0xFF
     if kind > TradeKind.MATCHED:
         raise LogNotStorable("The trade's kind is unknown", kind=kind)

@@ -65,7 +65,9 @@ def deliver(
     Each trade gets the least of its own energy, what its seller has left and what its buyer has left.
     """
     sale_left = {meter: (limit.sale_wh or 0) - (sold_wh or {}).get(meter, 0) for meter, limit in limits.items()}
-    purchase_left = {meter: (limit.purchase_wh or 0) - (bought_wh or {}).get(meter, 0) for meter, limit in limits.items()}
+    purchase_left = {
+        meter: (limit.purchase_wh or 0) - (bought_wh or {}).get(meter, 0) for meter, limit in limits.items()
+    }
     settled = []
     for trade in trades:
         sale, purchase = max(0, sale_left[trade.seller_meter]), max(0, purchase_left[trade.buyer_meter])

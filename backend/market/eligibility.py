@@ -33,9 +33,7 @@ class Facts:
     time_zones: dict[int, ZoneInfo]
 
 
-def judge(
-    terms: Terms, *, seller: bytes, buyer: bytes, energy_wh: int, at: datetime, facts: Facts
-) -> Judgement:
+def judge(terms: Terms, *, seller: bytes, buyer: bytes, energy_wh: int, at: datetime, facts: Facts) -> Judgement:
     """The claim of a trade of time `at` to which both parties consented: floor(Wh × mg/kWh / 10^6) grams, or why it earns nothing."""
     seller_meter = facts.meters.get(terms.seller_meter)
     buyer_meter = facts.meters.get(terms.buyer_meter)
@@ -62,4 +60,3 @@ def judge(
 def delivery_date(delivery_start: datetime, zone: ZoneInfo | None) -> date:
     """The calendar day of a delivery in its community's time zone (UTC when the community is unknown)."""
     return delivery_start.astimezone(zone).date() if zone is not None else delivery_start.date()
-

@@ -17,9 +17,7 @@ from backend.sites import service as sites
 
 async def for_trades(session: AsyncSession, chain: Chain, trades: Sequence[TradeLogged]) -> Facts:
     """Facts for trades of one batch; a wallet belongs to whoever held it at its trade's block time."""
-    wallets = {
-        (address, trade.block_time) for trade in trades for address in (trade.seller, trade.buyer)
-    }
+    wallets = {(address, trade.block_time) for trade in trades for address in (trade.seller, trade.buyer)}
     return await gather(session, chain, [trade.terms for trade in trades if trade.terms], wallets)
 
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.carbon.documents import OperatorKey
+from backend.carbon.signing import OperatorKey
 from backend.chain import service as chains
 from backend.chain.errors import BlockSuperseded
 from backend.chain.observer import Observer
@@ -88,7 +88,7 @@ class Poster:
     async def _handle(self, group: Sequence[_Waiting]) -> None:
         try:
             await self._settle(group)
-        except Exception as error:  # noqa: BLE001 whoever waits gets the error; the loop serves the next group
+        except Exception as error:
             for waiting in group:
                 if not waiting.answer.done():
                     waiting.answer.set_exception(error)
@@ -131,7 +131,8 @@ class Poster:
                 if trade.status is not TradeStatus.ORPHANED:
                     recorded.setdefault(trade.tx_hash, []).append(trade)
             moves = []
-            for waiting, waiting.submission_id in zip(group, ids, strict=True):
+            for waiting, submission_id in zip(group, ids, strict=True):
+                waiting.submission_id = submission_id
                 if waiting.claim.tx_hash in recorded:
                     moves.append(_tie(waiting, recorded[waiting.claim.tx_hash], wallets))
             await submissions.move(session, moves, now=now)
@@ -198,7 +199,9 @@ class Poster:
             if item.judgement.ineligible_reason not in _REGISTERS_UNREAD
         ]
         logs = [item.trade.log for item in ready]
-        fresh = await chains.store_logs(session, chain, [headers[block] for block in {log.block_hash for log in logs}], logs)
+        fresh = await chains.store_logs(
+            session, chain, [headers[block] for block in {log.block_hash for log in logs}], logs
+        )
         booked = [item for item in ready if item.trade.log in fresh]
         return await recorder.record(session, chain, booked, facts=known, operator=self._operator, now=now)
 

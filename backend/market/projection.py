@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.carbon.documents import OperatorKey
+from backend.carbon.signing import OperatorKey
 from backend.chain.types import Chain, Log
 from backend.core import outbox
 from backend.core.observability import CONFIRMATION, RECORDED

@@ -16,7 +16,7 @@ from backend.market.types import SubmissionState, SubmissionView, TradeKind, Tra
 _TRADE = """
 SELECT t.id, t.trade_id, t.status, t.kind, t.seller_address, t.buyer_address, t.seller_id, t.buyer_id, t.energy_wh,
     t.price_micro_per_kwh, t.claim_g, t.factor_id, t.consented, t.ineligible_reason, t.delivery_start,
-    t.delivery_minutes, t.delivered_wh, t.settled_at, t.block_number, t.block_hash, t.tx_hash, t.log_index,
+    t.delivery_minutes, t.delivered_wh, t.shortfall, t.settled_at, t.block_number, t.block_hash, t.tx_hash, t.log_index,
     t.block_time, t.recorded_at, t.final_at, t.orphaned_at,
     CASE WHEN t.status = 'ORPHANED' THEN 0 ELSE greatest(c.head_block - t.block_number + 1, 0) END AS confirmations
 FROM energy_trades t JOIN chain_cursor c ON c.chain = t.chain
@@ -39,7 +39,9 @@ class TradeFilter:
 
 async def trades_of_transactions(session: AsyncSession, chain: int, tx_hashes: Sequence[bytes]) -> list[TradeView]:
     """Recorded trades of these transactions, orphaned ones included."""
-    rows = await sql.fetch(session, _TRADE + "WHERE t.chain = $1 AND t.tx_hash = ANY($2::bytea[])", chain, list(tx_hashes))
+    rows = await sql.fetch(
+        session, _TRADE + "WHERE t.chain = $1 AND t.tx_hash = ANY($2::bytea[])", chain, list(tx_hashes)
+    )
     return [_trade(row) for row in rows]
 
 
@@ -73,9 +75,7 @@ async def list_trades(session: AsyncSession, wanted: TradeFilter, page: PagePara
     return [_trade(row) for row in rows], total[0]["total"]
 
 
-async def _list_of_wallets(
-    session: AsyncSession, wanted: TradeFilter, page: PageParams
-) -> tuple[list[TradeView], int]:
+async def _list_of_wallets(session: AsyncSession, wanted: TradeFilter, page: PageParams) -> tuple[list[TradeView], int]:
     # Two index scans and a union: an OR over two columns would read the whole table.
     where, arguments = _conditions(wanted)
     sides = " UNION ".join(

@@ -11,10 +11,9 @@ from datetime import datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.carbon import documents
 from backend.carbon import service as carbon
-from backend.carbon.documents import MeterReduction, OperatorKey
-from backend.carbon.types import TradeCycle, earned, holder_of
+from backend.carbon.signing import OperatorKey
+from backend.carbon.types import Reduction, TradeCycle, earned, holder_of
 from backend.chain.types import Chain
 from backend.core import outbox
 from backend.core.clock import from_unix
@@ -153,18 +152,11 @@ async def _refuse_own(
     now: datetime,
 ) -> None:
     reductions = [
-        MeterReduction(
-            account=item.trade.buyer,
-            trade_id=item.trade.trade_id,
-            cycle=cycles[item.trade.trade_id],
-            grams=item.judgement.claim_g,
-            delivered_wh=0,
-            reason=Ineligible.SAME_USER,
-        )
+        Reduction(item.trade.trade_id, cycles[item.trade.trade_id], item.judgement.claim_g)
         for item in booked
         if item.judgement.ineligible_reason is Ineligible.SAME_USER and item.judgement.claim_g > 0
     ]
-    await documents.reduce(session, chain, operator, reductions, now=now)
+    await carbon.reduce(session, chain.id, reductions, operator=operator, now=now)
 
 
 def _seen(item: Judged) -> TradeSeen:

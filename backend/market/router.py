@@ -42,7 +42,9 @@ def poster_of(request: Request) -> Poster:
     status_code=201,
     responses={
         202: {"model": TradeOut, "description": "Stored and pending; it is finished without the client"},
-        **refusals(*SIGNED_IN, NotAParty, UnknownParty, TradeReverted, NotOurEvent, ClaimMismatch, SeveralTrades, Unavailable),
+        **refusals(
+            *SIGNED_IN, NotAParty, UnknownParty, TradeReverted, NotOurEvent, ClaimMismatch, SeveralTrades, Unavailable
+        ),
     },
 )
 async def post_trade(

@@ -71,6 +71,7 @@ class TradeOut(ApiModel):
     delivery_start: datetime | None = None
     delivery_minutes: int | None = None
     delivered_kwh: EnergyKwh | None = None
+    shortfall: str | None = Field(default=None, description="oversold, not_imported or no_reading: why not all of it")
     settled_at: datetime | None = None
     tx_hash: Hash32
     block_number: int | None = None
@@ -105,6 +106,7 @@ def trade_out(trade: TradeView, *, required: int | None, explorer: str | None) -
         delivery_start=trade.delivery_start,
         delivery_minutes=trade.delivery_minutes,
         delivered_kwh=trade.delivered_wh,
+        shortfall=trade.shortfall,
         settled_at=trade.settled_at,
         tx_hash=trade.tx_hash,
         block_number=trade.block_number,

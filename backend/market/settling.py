@@ -14,10 +14,9 @@ from typing import Any
 import structlog
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.carbon import documents
 from backend.carbon import service as carbon
-from backend.carbon.documents import MeterReduction, OperatorKey
-from backend.carbon.types import TradeCycle
+from backend.carbon.signing import OperatorKey
+from backend.carbon.types import Reduction, TradeCycle
 from backend.chain.types import Chain
 from backend.core import outbox
 from backend.core.db import Database
@@ -53,8 +52,8 @@ SELECT meter, sold_wh, bought_wh FROM meter_deliveries
 WHERE chain = $1 AND delivery_start = $2 AND meter = ANY($3::bigint[])
 """
 _SETTLE = """
-UPDATE energy_trades t SET delivered_wh = d.delivered_wh, settled_at = $2
-FROM unnest($3::bytea[], $4::bigint[]) AS d (trade_id, delivered_wh)
+UPDATE energy_trades t SET delivered_wh = d.delivered_wh, shortfall = d.shortfall, settled_at = $2
+FROM unnest($3::bytea[], $4::bigint[], $5::text[]) AS d (trade_id, delivered_wh, shortfall)
 WHERE t.chain = $1 AND t.trade_id = d.trade_id
 """
 _CREDIT = """
@@ -78,9 +77,7 @@ class Interval:
     minutes: int
 
 
-async def settle_due(
-    db: Database, chain: Chain, operator: OperatorKey, *, now: datetime, deadline: timedelta
-) -> int:
+async def settle_due(db: Database, chain: Chain, operator: OperatorKey, *, now: datetime, deadline: timedelta) -> int:
     """Settle every interval that can be closed at `now`; returns how many trades were settled."""
     async with db.begin() as session:
         rows = await sql.fetch(session, _DUE, chain.id, now, _AT_ONCE)
@@ -119,9 +116,7 @@ async def _settle(
     return len(rows)
 
 
-async def _limits(
-    session: AsyncSession, chain: Chain, interval: Interval, meters: Sequence[int]
-) -> dict[int, Limits]:
+async def _limits(session: AsyncSession, chain: Chain, interval: Interval, meters: Sequence[int]) -> dict[int, Limits]:
     readings = await sites.interval_readings(session, meters, [interval.start] * len(meters), interval.minutes)
     limits = {}
     for meter in meters:
@@ -157,7 +152,8 @@ async def _deliver(
         sold[row["seller_meter"]] += delivery.delivered_wh
         bought[row["buyer_meter"]] += delivery.delivered_wh
     rows_to_write = [
-        (meter, limit.sale_wh or 0, limit.purchase_wh or 0, sold[meter], bought[meter]) for meter, limit in limits.items()
+        (meter, limit.sale_wh or 0, limit.purchase_wh or 0, sold[meter], bought[meter])
+        for meter, limit in limits.items()
     ]
     await sql.fetch(session, _CREDIT, chain.id, interval.start, *map(list, zip(*rows_to_write, strict=True)))
     by_id = {delivery.trade_id: delivery for delivery in delivered}
@@ -173,20 +169,23 @@ async def _book(
     now: datetime,
 ) -> None:
     await sql.fetch(
-        session, _SETTLE, chain.id, now, [d.trade_id for d in deliveries], [d.delivered_wh for d in deliveries]
+        session,
+        _SETTLE,
+        chain.id,
+        now,
+        [delivery.trade_id for delivery in deliveries],
+        [delivery.delivered_wh for delivery in deliveries],
+        [delivery.shortfall for delivery in deliveries],
     )
-    earning = [(row, delivery) for row, delivery in zip(rows, deliveries, strict=True) if row["claim_g"] > 0 and row["ineligible_reason"] is None]
+    earning = [
+        (row, delivery)
+        for row, delivery in zip(rows, deliveries, strict=True)
+        if row["claim_g"] > 0 and row["ineligible_reason"] is None
+    ]
     reductions = [
-        MeterReduction(
-            account=row["buyer_address"],
-            trade_id=row["trade_id"],
-            cycle=row["cycle"],
-            grams=row["claim_g"] - carbon_g(delivery.delivered_wh, row["mg_per_kwh"]),
-            delivered_wh=delivery.delivered_wh,
-            reason=delivery.shortfall or "",
-        )
+        Reduction(row["trade_id"], row["cycle"], row["claim_g"] - carbon_g(delivery.delivered_wh, row["mg_per_kwh"]))
         for row, delivery in earning
         if delivery.delivered_wh < row["energy_wh"]
     ]
-    await documents.reduce(session, chain, operator, reductions, now=now)
+    await carbon.reduce(session, chain.id, reductions, operator=operator, now=now)
     await carbon.release(session, chain.id, [TradeCycle(row["trade_id"], row["cycle"]) for row, _ in earning], now)

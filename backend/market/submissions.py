@@ -138,7 +138,9 @@ class WalletHistory:
     def held(self, user: UUID, at: datetime) -> frozenset[bytes]:
         """Wallets of `user` at a time."""
         return frozenset(
-            address for address, since, until in self.of_user.get(user, ()) if since <= at and (until is None or at < until)
+            address
+            for address, since, until in self.of_user.get(user, ())
+            if since <= at and (until is None or at < until)
         )
 
     def parties(self, seller: UUID, buyer: UUID, trades: Sequence[OnChain]) -> Parties:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from celery import shared_task
 
-from backend.carbon.documents import OperatorKey
+from backend.carbon.signing import OperatorKey
 from backend.chain import service as chains
 from backend.core.clock import utc_now
 from backend.core.db import Database

@@ -155,6 +155,7 @@ class TradeView:
     delivery_start: datetime | None
     delivery_minutes: int | None
     delivered_wh: int | None
+    shortfall: str | None
     settled_at: datetime | None
     block_number: int
     block_hash: bytes

@@ -60,4 +60,3 @@ def _missing(row: Any, seen: Observation, final_nonces: dict[bytes, int]) -> Mov
     if seen.head - since >= DROPPED_AFTER_BLOCKS:
         return Move(row["id"], SubmissionState.DROPPED, reason="trade.dropped", missing_since_block=since)
     return Move(row["id"], SubmissionState.SUBMITTED, missing_since_block=since)
-

@@ -79,8 +79,17 @@ def main(arguments: list[str]) -> int:
         from backend.worker.celery_app import app
 
         app.worker_main(
-            ["worker", "--beat", "--concurrency=1", "--loglevel=INFO", "--queues=gridx", "--without-gossip",
-             "--without-mingle", "--without-heartbeat", *arguments[1:]]
+            [
+                "worker",
+                "--beat",
+                "--concurrency=1",
+                "--loglevel=INFO",
+                "--queues=gridx",
+                "--without-gossip",
+                "--without-mingle",
+                "--without-heartbeat",
+                *arguments[1:],
+            ]
         )
         return 0
     if name not in PROCESSES:

@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from backend.carbon.documents import OperatorKey
+from backend.carbon.signing import OperatorKey
 from backend.chain.deployment import ensure_registered
 from backend.chain.rpc import RpcClient
 from backend.chain.types import Chain

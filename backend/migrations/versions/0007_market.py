@@ -33,6 +33,7 @@ CREATE TABLE energy_trades (
     ineligible_reason text,
     claim_g bigint NOT NULL CHECK (claim_g >= 0),
     delivered_wh bigint CHECK (delivered_wh BETWEEN 0 AND energy_wh),
+    shortfall text,
     settled_at timestamptz,
     status text NOT NULL CHECK (status IN ('CONFIRMED', 'FINAL', 'ORPHANED')),
     cycle integer NOT NULL DEFAULT 1,
