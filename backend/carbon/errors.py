@@ -81,11 +81,11 @@ class WalletNotFound(NotFound):
     title = "There is no such carbon wallet"
 
 
-class PageTooFar(Invalid):
-    """The page lies behind the end of the board."""
+class CommunityNotFound(NotFound):
+    """No community has this number."""
 
-    code = "carbon.page_too_far"
-    title = "The board has fewer pages"
+    code = "carbon.community_not_found"
+    title = "There is no such community"
 
 
 class NoChain(Unavailable):

@@ -31,6 +31,8 @@ CREATE TABLE carbon_wallet (
 COMMENT ON TABLE carbon_wallet IS 'Balances in grams; written by the trigger of carbon_transactions alone. '
     'Account 00 is issuance, 01 retired, 02 and four bytes a community''s reserve, 20 bytes a wallet.'
 --;;
+INSERT INTO carbon_wallet (account) VALUES ('\\x00')
+--;;
 CREATE INDEX carbon_wallet_by_balance ON carbon_wallet (available_g DESC) WHERE octet_length(account) = 20
 --;;
 CREATE TABLE carbon_documents (
@@ -93,7 +95,8 @@ CREATE TABLE carbon_transactions (
 CREATE UNIQUE INDEX carbon_transactions_of_trade ON carbon_transactions (chain, trade_id, kind, cycle, document_id)
     NULLS NOT DISTINCT WHERE trade_id IS NOT NULL
 --;;
-CREATE UNIQUE INDEX carbon_transactions_of_document ON carbon_transactions (document_id, kind, debit_account)
+CREATE UNIQUE INDEX carbon_transactions_of_document
+    ON carbon_transactions (document_id, kind, debit_account, credit_account)
     WHERE document_id IS NOT NULL AND trade_id IS NULL
 --;;
 CREATE INDEX carbon_transactions_in ON carbon_transactions (credit_account, id) WHERE octet_length(credit_account) = 20
@@ -299,6 +302,11 @@ END $$
 CREATE TRIGGER carbon_apply AFTER INSERT ON carbon_transactions
     REFERENCING NEW TABLE AS booked FOR EACH STATEMENT EXECUTE FUNCTION carbon_apply()
 --;;
+CREATE FUNCTION carbon_lock_ledger() RETURNS void {DEFINER} AS $$
+BEGIN
+    PERFORM FROM carbon_wallet WHERE account = '\\x00' FOR NO KEY UPDATE;
+END $$
+--;;
 CREATE FUNCTION carbon_refresh_boards(at_most int) RETURNS int {DEFINER} AS $$
 DECLARE taken int;
 BEGIN
@@ -343,9 +351,9 @@ END $$
 
 GRANTS = """
 REVOKE ALL ON FUNCTION carbon_apply(), carbon_check_trades(smallint[], bytea[], int[]), carbon_refresh_boards(int),
-    carbon_claim(uuid, uuid) FROM PUBLIC
+    carbon_lock_ledger(), carbon_claim(uuid, uuid) FROM PUBLIC
 --;;
-GRANT EXECUTE ON FUNCTION carbon_refresh_boards(int), carbon_claim(uuid, uuid) TO gridx_service
+GRANT EXECUTE ON FUNCTION carbon_lock_ledger(), carbon_refresh_boards(int), carbon_claim(uuid, uuid) TO gridx_service
 --;;
 GRANT SELECT ON leaderboard, leaderboard_histogram TO gridx_api, gridx_service, gridx_audit
 --;;
@@ -408,7 +416,7 @@ DROP TABLE carbon_reserve_claims, carbon_transactions, carbon_documents, carbon_
 DROP TABLE leaderboard, leaderboard_histogram, leaderboard_queue, leaderboard_holders
 --;;
 DROP FUNCTION carbon_apply(), carbon_check_trades(smallint[], bytea[], int[]), carbon_refresh_boards(int),
-    carbon_claim(uuid, uuid), carbon_refuse_change(), board_bucket(bigint), board_thresholds()
+    carbon_lock_ledger(), carbon_claim(uuid, uuid), carbon_refuse_change(), board_bucket(bigint), board_thresholds()
 --;;
 DROP TYPE carbon_kind, board_period
 """)

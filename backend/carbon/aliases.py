@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Anonymous names for the leaderboard: stable for a holder, and telling nothing about them. Pure."""
+
+from hashlib import sha256
+from uuid import UUID
+
+_FIRST = (
+    "Amber", "Bright", "Calm", "Clear", "Coral", "Cosmic", "Dawn", "Eager", "Gentle", "Golden", "Green", "Indigo",
+    "Jade", "Keen", "Lively", "Lunar", "Mellow", "Misty", "Noble", "Ocean", "Olive", "Quiet", "Rapid", "Scarlet",
+    "Silver", "Solar", "Sunny", "Swift", "Teal", "Vivid", "Warm", "Wild",
+)  # fmt: skip
+_SECOND = (
+    "Banyan", "Breeze", "Cedar", "Cloud", "Comet", "Crane", "Falcon", "Fern", "Gecko", "Heron", "Ibis", "Kestrel",
+    "Kite", "Lark", "Lotus", "Maple", "Meadow", "Mynah", "Otter", "Panda", "Peacock", "Pine", "Raven", "River",
+    "Robin", "Sparrow", "Stork", "Swallow", "Tern", "Tiger", "Willow", "Wren",
+)  # fmt: skip
+
+
+def alias_of(holder_id: UUID) -> str:
+    """The name shown for a holder who has not chosen to be named, for example “Solar Heron 04F2A9”."""
+    mixed = sha256(b"gridx leaderboard alias" + holder_id.bytes).digest()
+    return f"{_FIRST[mixed[0] % 32]} {_SECOND[mixed[1] % 32]} {mixed[2:5].hex().upper()}"
