@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the record that the deployment left, and registers its chain and contract."""
+"""The deployment record that the deploy script writes: which contract on which chain, and how to recognise both."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from backend.chain.errors import DeploymentUnreadable
+from backend.chain.errors import DeploymentMissing, DeploymentUnreadable
 from backend.chain.service import register_chain
 from backend.chain.types import Chain
 from backend.core.db import Database
 
-_HASHES = ("genesisHash", "blockHash", "parentHash")
+_ABI_FILE = Path(__file__).parents[2] / "contracts" / "abi" / "EnergyTradeLog.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Where the contract stands. `parent_hash` is the parent of the deployment's block: the EIP-712 salt."""
+    """A deployment of the trade log. `parent_hash`, of the block before it, is the salt of its signatures."""
 
     network: str
     chain_id: int
@@ -29,25 +30,29 @@ class Deployment:
 
 
 def read_deployment(path: Path) -> Deployment:
-    """The deployment recorded at `path`. Raises DeploymentUnreadable, naming what is wrong."""
+    """The record at `path`. DeploymentMissing: nothing was deployed yet; DeploymentUnreadable: it is malformed."""
     try:
-        record: dict[str, Any] = orjson.loads(path.read_bytes())
-        genesis, block, parent = (bytes.fromhex(record[name][2:]) for name in _HASHES)
+        record = orjson.loads(path.read_bytes())
         return Deployment(
-            network=record["network"],
+            network=str(record["network"]),
             chain_id=int(record["chainId"]),
-            genesis_hash=genesis,
-            address=bytes.fromhex(record["address"][2:]),
+            genesis_hash=_raw(record["genesisHash"], 32),
+            address=_raw(record["address"], 20),
             block_number=int(record["blockNumber"]),
-            block_hash=block,
-            parent_hash=parent,
+            block_hash=_raw(record["blockHash"], 32),
+            parent_hash=_raw(record["parentHash"], 32),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DeploymentUnreadable(path=str(path), why=f"{type(error).__name__}: {error}") from error
+    except FileNotFoundError as error:
+        raise DeploymentMissing(path=str(path)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DeploymentUnreadable(path=str(path), why=f"{type(error).__name__}: {error}"[:200]) from error
 
 
 async def ensure_registered(db: Database, path: Path, *, confirmations: int | None) -> Chain:
-    """The chain of the deployment at `path`, registered when it is new (as gridx_service)."""
+    """The chain of the deployment record, registered when it is new; `db` works as gridx_service.
+
+    Raises what `read_deployment` and `register_chain` raise.
+    """
     found = read_deployment(path)
     async with db.begin() as session:
         return await register_chain(
@@ -61,3 +66,17 @@ async def ensure_registered(db: Database, path: Path, *, confirmations: int | No
             network=found.network,
             confirmations=confirmations,
         )
+
+
+@cache
+def contract_abi() -> list[dict[str, Any]]:
+    """The contract's ABI as committed."""
+    abi: list[dict[str, Any]] = orjson.loads(_ABI_FILE.read_bytes())
+    return abi
+
+
+def _raw(value: str, size: int) -> bytes:
+    raw = bytes.fromhex(value.removeprefix("0x"))
+    if len(raw) != size:
+        raise ValueError(f"{value} is not {size} bytes")
+    return raw

@@ -93,3 +93,17 @@ class LogUndecodable(Invalid):
 
     code = "chain.log_undecodable"
     title = "The log cannot be decoded"
+
+
+class DeploymentMissing(Unavailable):
+    """There is no deployment record yet."""
+
+    code = "chain.not_deployed"
+    title = "The contract is not deployed yet: there is no deployment record"
+
+
+class DeploymentUnreadable(Invalid):
+    """The deployment record is malformed."""
+
+    code = "chain.deployment_unreadable"
+    title = "The deployment record cannot be read"

@@ -143,6 +143,7 @@ class Follower:
         if chain.halted_reason is not None:
             self._is_identified = False
             return Step.HALTED
+        self.rpc.expect(chain.chain_id)
         reader = Reader(self.rpc, chain, finality_depth=self.options.finality_depth)
         tip = await reader.tip([cursor.next_block - 1])
         await failpoint("follower.after_tip")

@@ -34,6 +34,8 @@ class Observer:
     def __init__(
         self, rpc: RpcClient, chain: Chain, *, finality_depth: int | None = None, second_node: bool = False
     ) -> None:
+        rpc.expect(chain.chain_id)
+        self.chain = chain
         self.reader = Reader(rpc, chain, finality_depth=finality_depth)
         self._second_node = second_node
         self._agreed: set[bytes] = set()

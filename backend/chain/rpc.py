@@ -66,6 +66,13 @@ class RpcClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    def expect(self, chain_id: int) -> None:
+        """From now on only nodes of this chain count."""
+        if self.chain_id != chain_id:
+            self.chain_id = chain_id
+            for node in self.nodes:
+                node.is_checked = False
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()

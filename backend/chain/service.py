@@ -17,6 +17,7 @@ from backend.chain.reader import Reader
 from backend.chain.recording import apply_logs, store_logs, take_recorder_lock
 from backend.chain.rpc import RpcClient
 from backend.chain.safety import halt, resume
+from backend.chain.schemas import state_of
 from backend.chain.types import Chain, ChainStatus, Observation, Projector, StoredEvent
 from backend.core.db import Database
 
@@ -130,13 +131,7 @@ async def follower_status(db: Database, chain: int | None = None, *, now: dateti
         "network": status.chain.network,
         "chainId": status.chain.chain_id,
         "contract": "0x" + status.chain.contract_address.hex(),
-        "state": "halted"
-        if halted
-        else "away"
-        if seen_s is None or seen_s > 30
-        else "waiting"
-        if status.note
-        else "following",
+        "state": state_of(status, now),
         "headBlock": status.head_block,
         "indexedBlock": status.indexed_block,
         "lagBlocks": status.lag_blocks,
