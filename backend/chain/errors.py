@@ -82,7 +82,7 @@ class ChainMismatch(Conflict):
 
 
 class DeploymentUnreadable(Invalid):
-    """The record of the deployment is missing or damaged."""
+    """The deployment record is damaged."""
 
     code = "chain.deployment_unreadable"
     title = "The deployment record cannot be read; `gridx deploy` writes it"
@@ -100,10 +100,3 @@ class DeploymentMissing(Unavailable):
 
     code = "chain.not_deployed"
     title = "The contract is not deployed yet: there is no deployment record"
-
-
-class DeploymentUnreadable(Invalid):
-    """The deployment record is malformed."""
-
-    code = "chain.deployment_unreadable"
-    title = "The deployment record cannot be read"

@@ -67,7 +67,7 @@ async def get_transaction(
     db: Db,
     observer: Annotated[Observer, Depends(observer_of)],
 ) -> TransactionOut:
-    """A transaction as the node shows it, checked against its block's header, with the logs that were observed in it."""
+    """A transaction as the node shows it, checked against its block's header, with the logs observed in it."""
     wanted = bytes.fromhex(tx_hash[2:])
     seen = await observer.observe(wanted)
     async with db.begin() as session:
