@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prepare a fresh machine: virtual environment from the hash-locked file, node packages, compiled contracts.
+
+Runs on the bare Python 3.11 of the machine, standard library only. Each part is skipped while its inputs are what they
+were when it was last done. `gridx doctor` says what is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+LOCK = ROOT / "requirements.lock"
+MINIMUM_NODE = 20
+
+
+class SetupFailed(RuntimeError):
+    """Something is missing or went wrong; the message says what to do."""
+
+
+def fingerprint(paths: Iterable[Path], *words: str) -> str:
+    """Hash of the files' names and contents and of further words."""
+    digest = hashlib.sha256("\0".join(words).encode())
+    for path in sorted(paths):
+        digest.update(f"\0{path.relative_to(ROOT)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def once(label: str, stamp: Path, value: str, work: Callable[[], None]) -> bool:
+    """Do `work` unless the stamp holds `value`; return whether it was done."""
+    if stamp.exists() and stamp.read_text() == value:
+        return False
+    started = time.monotonic()
+    print(f"setup: {label} …", flush=True)
+    stamp.unlink(missing_ok=True)
+    work()
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(value)
+    print(f"setup: {label} done in {time.monotonic() - started:.1f} s", flush=True)
+    return True
+
+
+def run(command: list[str], *, hint: str, extra: Mapping[str, str] | None = None) -> None:
+    """Run quietly; raise SetupFailed with the output and a hint when it fails."""
+    environment = {**os.environ, **(extra or {})}
+    environment.pop("VIRTUAL_ENV", None)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        lines = (done.stdout + done.stderr).strip().splitlines()
+        output = "\n".join(lines if len(lines) <= 30 else [*lines[:15], "…", *lines[-15:]])
+        raise SetupFailed(f"{' '.join(command[:4])} … failed ({done.returncode})\n{output}\n{hint}")
+
+
+def require_tools() -> None:
+    """Raise SetupFailed when Python or Node are not those that GridX needs."""
+    if sys.version_info[:2] != (3, 11):
+        found = ".".join(map(str, sys.version_info[:3]))
+        raise SetupFailed(f"Python 3.11 is needed, this is {found}: apt-get install python3.11 python3-venv")
+    if not (shutil.which("node") and shutil.which("npm")):
+        raise SetupFailed("Node 20 with npm is needed: see https://nodejs.org or apt-get install nodejs npm")
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    if int(version.strip().lstrip("v").split(".")[0]) < MINIMUM_NODE:
+        raise SetupFailed(f"Node {MINIMUM_NODE} or later is needed, this is {version.strip()}")
+
+
+def locked(name: str) -> str:
+    """The lines of one package in the lock file: version and hashes."""
+    found = re.search(rf"^{re.escape(name)}==.*(?:\n    --hash=.*)+", LOCK.read_text(), re.MULTILINE)
+    if found is None:
+        raise SetupFailed(f"{LOCK.name} does not hold {name}: run scripts/lock")
+    return found.group(0) + "\n"
+
+
+def pip_settings() -> dict[str, str]:
+    """uv does not read pip's configuration: hand over the index that pip was told to use, if any."""
+    settings = {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
+    for name, target in (("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):
+        if target in os.environ:
+            continue
+        for level in ("global", "user", "site", "install", ":env:"):
+            command = [str(PYTHON), "-m", "pip", "config", "get", f"{level}.{name}"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode == 0 and done.stdout.strip():
+                settings[target] = done.stdout.strip()
+    return settings
+
+
+def make_environment() -> None:
+    """Install exactly what the lock file names, then the project itself."""
+    current = VENV / "bin" / "python"
+    if not current.exists() or not (VENV / "bin" / "pip").exists():
+        hint = "The module venv is incomplete: apt-get install python3-venv"
+        run([sys.executable, "-m", "venv", "--clear", str(VENV)], hint=hint)
+    hint = "Is the package index reachable? `pip config list` shows the one in use."
+    only_uv = VENV / "uv.lock"
+    only_uv.write_text(locked("uv"))
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--disable-pip-version-check"]
+    run([*pip, "-r", str(only_uv)], hint=hint)
+    uv = [str(VENV / "bin" / "uv"), "pip"]
+    target = ["--python", str(PYTHON)]
+    try:
+        run([*uv, "sync", "--quiet", "--require-hashes", *target, str(LOCK)], hint=hint, extra=pip_settings())
+    except SetupFailed as problem:
+        print(f"setup: uv could not install ({str(problem).splitlines()[-2]}), trying pip …", flush=True)
+        run([*pip, "-r", str(LOCK)], hint=hint)
+    (ROOT / ".build").mkdir(exist_ok=True)
+    project = [*uv, "install", "--quiet", *target, "--no-deps", "--no-build-isolation", "--offline", "--no-cache"]
+    run([*project, "--config-settings", "editable_mode=compat", "-e", str(ROOT)], hint="")
+
+
+def install_node_packages() -> None:
+    """npm ci without anyone's install scripts: the packages bring ready binaries."""
+    hint = "Is the npm registry reachable? `npm config get registry` shows the one in use."
+    run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], hint=hint)
+
+
+def compile_contracts() -> None:
+    """Fill the caches of the compiler, so that deploying and testing start at once."""
+    compiler = {"SOLCX_BINARY_PATH": os.environ.get("SOLCX_BINARY_PATH", str(ROOT / "scripts" / "solc"))}
+    run([str(VENV / "bin" / "ape"), "compile"], hint="The contracts do not compile.", extra=compiler)
+    program = "from scripts.contract_build import build; build()"
+    run([str(PYTHON), "-c", program], hint="The contracts do not compile.", extra=compiler)
+
+
+def main() -> int:
+    """Prepare what is not prepared; 0 when everything is there."""
+    started = time.monotonic()
+    try:
+        require_tools()
+        machine = (sys.version, os.uname().machine, str(ROOT))
+        done = once(
+            "Python packages",
+            VENV / "gridx.stamp",
+            fingerprint([LOCK, ROOT / "pyproject.toml"], *machine),
+            make_environment,
+        )
+        node_files = [ROOT / "package.json", ROOT / "package-lock.json"]
+        done |= once(
+            "node packages", ROOT / "node_modules" / ".gridx.stamp", fingerprint(node_files), install_node_packages
+        )
+        sources = [*ROOT.glob("contracts/**/*.sol"), ROOT / "ape-config.yaml", *node_files]
+        done |= once("contracts", ROOT / ".build" / "contracts.stamp", fingerprint(sources), compile_contracts)
+    except SetupFailed as problem:
+        print(f"setup failed: {problem}", file=sys.stderr)
+        return 1
+    if done:
+        print(f"setup: ready after {time.monotonic() - started:.0f} s; {VENV / 'bin' / 'gridx'} --help says more")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
