@@ -31,6 +31,7 @@ class Code(StrEnum):
     DOCUMENT_FORGED = "document.forged"
     DOCUMENT_CHAIN_BROKEN = "document.chain_broken"
     LEADERBOARD_WRONG = "leaderboard.wrong"
+    STATISTICS_WRONG = "statistics.wrong"
     LOG_WITHHELD = "node.log_withheld"
     LOG_FALSE = "node.log_false"
     HEADER_FALSE = "node.header_false"

@@ -130,6 +130,15 @@ class ChainReader:
             raise NodeFailed(f"{node.name} names no finalised block; give --finality-depth")
         return head, number_of(block["number"])
 
+    async def history_at(self, number: int) -> tuple[int, bytes]:
+        """Count and head at a block, as the first node answers. Raises NodeFailed where it keeps no old state."""
+        return await self._history(self.node, number)
+
+    async def head_number(self) -> int:
+        """The newest block that any node knows now."""
+        answers = await asyncio.gather(*(node.call("eth_blockNumber") for node in self.nodes))
+        return max(number_of(answer) for answer in answers)
+
     async def _history(self, node: Node, number: int) -> tuple[int, bytes]:
         answer = await node.view(self.deployment.address, HISTORY_SELECTOR, number)
         if len(answer) != 64:
