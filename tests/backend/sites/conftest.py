@@ -77,7 +77,8 @@ def make_community(service_db: Database) -> Callable[..., Awaitable[UUID]]:
             await session.execute(
                 text("""INSERT INTO organizations (id, kind, name, slug, emission_region, time_zone, delivery_minutes,
                             community_number, created_at, updated_at)
-                        VALUES (:id, 'community', 'Surya Nagar', :slug, 'CAMX', :zone, :minutes, :number, :now, :now)"""),
+                        VALUES (:id, 'community', 'Surya Nagar', :slug, 'CAMX', :zone, :minutes,
+                            :number, :now, :now)"""),
                 {"id": org_id, "slug": f"c{org_id.hex}", "zone": time_zone, "minutes": delivery_minutes,
                  "number": number, "now": NOON},
             )  # fmt: skip
