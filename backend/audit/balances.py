@@ -70,12 +70,13 @@ WHERE CASE WHEN kind IN ('retired', 'transferred', 'corrected') THEN document_id
 ORDER BY id LIMIT $1
 """
 _ORPHANED = """
-SELECT trade_id, sum(CASE kind WHEN 'earned' THEN grams WHEN 'released' THEN 0 ELSE -grams END)::bigint AS left_g,
-    sum(grams) FILTER (WHERE kind = 'released')::bigint AS released_g
-FROM carbon_transactions AS c JOIN energy_trades AS t USING (chain, trade_id)
-WHERE c.chain = $1 AND t.status = 'ORPHANED' GROUP BY trade_id
-HAVING sum(CASE kind WHEN 'earned' THEN grams WHEN 'released' THEN 0 ELSE -grams END) <> 0
-    OR bool_or(kind = 'released') LIMIT $2
+WITH left_over AS (
+    SELECT c.trade_id, sum(CASE c.kind WHEN 'earned' THEN grams WHEN 'released' THEN 0 ELSE -grams END)::bigint AS left_g,
+        sum(grams) FILTER (WHERE c.kind = 'released')::bigint AS released_g
+    FROM carbon_transactions AS c JOIN energy_trades AS t ON t.chain = c.chain AND t.trade_id = c.trade_id
+    WHERE t.chain = $1 AND t.status = 'ORPHANED' GROUP BY c.trade_id
+)
+SELECT trade_id, left_g, released_g FROM left_over WHERE left_g <> 0 OR released_g > 0 LIMIT $2
 """
 _BOARDS = """
 WITH ledger AS (

@@ -38,6 +38,7 @@ class Stage:
     deployment: Deployment
     nonces: Any = field(default_factory=lambda: itertools.count(1))
     slots: Any = field(default_factory=itertools.count)
+    ids: dict[str, bytes] = field(default_factory=dict)
 
     @classmethod
     def open(cls, anvil: Anvil) -> Stage:
