@@ -105,8 +105,6 @@ async def _operator_head(session: AsyncSession, operator: OperatorKey, chain: in
     return await domain_of(session, chain), await queries.head_of(session, operator.address)
 
 
-async def _sign(
-    session: AsyncSession, domain: Domain, order: Document, operator: OperatorKey, now: datetime
-) -> Booked:
+async def _sign(session: AsyncSession, domain: Domain, order: Document, operator: OperatorKey, now: datetime) -> Booked:
     signature = operator.sign(digest(domain, order))
     return await store(session, domain, order, signer=operator.address, signature=signature, now=now)

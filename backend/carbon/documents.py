@@ -244,8 +244,6 @@ def reserve_address(community: int) -> bytes:
     return reserve_of(community) + _RESERVE_TAIL
 
 
-
-
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _text(value) for name, value in values.items()}
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Spending: documents that a wallet's owner signs, stored in the account's chain and booked in one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -79,7 +80,10 @@ async def retire(
     domain = await _admit(db, order, signature, expiry=order.expiry, actor=actor, call_contract=call_contract, now=now)
     async with db.begin(actor) as session:
         await _check_own(session, order.account, actor)
-        booked = await store(session, domain, order, signer=order.account, signature=signature, now=now)
+        factors = await queries.factors_of(session, order.account)
+        booked = await store(
+            session, domain, order, signer=order.account, signature=signature, now=now, factors=factors
+        )
         await _move(session, order.account, RETIRED, order.grams, Kind.RETIRED, booked.document_id, now)
         await outbox.add(session, CarbonRetired(actor.user_id, booked.document_id, order.account, order.grams))
     return booked
@@ -109,12 +113,24 @@ async def transfer(
 
 
 async def store(
-    session: AsyncSession, domain: Domain, document: Document, *, signer: bytes, signature: bytes, now: datetime
+    session: AsyncSession,
+    domain: Domain,
+    document: Document,
+    *,
+    signer: bytes,
+    signature: bytes,
+    now: datetime,
+    factors: Sequence[dict[str, int]] = (),
 ) -> Booked:
-    """Append a signed document to its account's chain. Raises DocumentReplayed, SequenceTaken."""
+    """Append a signed document to its account's chain; `factors` stand beside the signed message.
+
+    Raises DocumentReplayed, SequenceTaken.
+    """
     body_hash = digest(domain, document)
     document_id = uuid7()
     body = typed_data(domain, document)
+    if factors:
+        body["factors"] = list(factors)
     stored = await queries.append_document(
         session, document_id, document, body=body, body_hash=body_hash, signer=signer, signature=signature, now=now
     )

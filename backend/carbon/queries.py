@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.carbon.documents import NO_PREDECESSOR, Document, Head
 
+MOST_FACTORS = 20
 _HEAD = text("SELECT sequence, body_hash FROM carbon_documents WHERE account = :account ORDER BY sequence DESC LIMIT 1")
 _APPEND = text("""
 INSERT INTO carbon_documents
@@ -200,16 +201,22 @@ async def movements(
     return [Movement(**row._mapping) for row in rows], total
 
 
-async def factor_ids(session: AsyncSession, account: bytes) -> list[tuple[int, int]]:
-    """(chain, factor) of every claim that the account has earned."""
+async def factors_of(session: AsyncSession, account: bytes) -> list[dict[str, int]]:
+    """`chain` and `factorId` of the claims that the account has earned; a certificate names them."""
     rows = await session.execute(
         text(
             "SELECT DISTINCT chain, factor_id FROM carbon_transactions WHERE octet_length(credit_account) = 20 "
-            "AND credit_account = :account AND kind = 'earned' AND factor_id IS NOT NULL ORDER BY 1, 2"
+            "AND credit_account = :account AND kind = 'earned' AND factor_id IS NOT NULL ORDER BY 1, 2 LIMIT :most"
         ),
-        {"account": account},
+        {"account": account, "most": MOST_FACTORS},
     )
-    return [(row.chain, row.factor_id) for row in rows]
+    return [{"chain": row.chain, "factorId": row.factor_id} for row in rows]
+
+
+async def retired_by(session: AsyncSession, document_id: UUID) -> int:
+    """Grams that the ledger retired by this document."""
+    found = text("SELECT sum(grams)::bigint FROM carbon_transactions WHERE document_id = :id AND kind = 'retired'")
+    return int(await session.scalar(found, {"id": document_id}) or 0)
 
 
 async def available(session: AsyncSession, account: bytes) -> int:

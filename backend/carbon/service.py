@@ -10,12 +10,20 @@ from backend.carbon import ledger
 from backend.carbon.adjustments import correct, reduce, settle_claims
 from backend.carbon.boards import claim, refresh_boards
 from backend.carbon.orders import prepare, retire, transfer
+from backend.carbon.reading import around, balances, certificate, document, documents, leaderboard, movements
 from backend.carbon.types import TradeCycle, Transfer
 from backend.core.db import raw
 
 __all__ = [
+    "around",
+    "balances",
+    "certificate",
     "claim",
     "correct",
+    "document",
+    "documents",
+    "leaderboard",
+    "movements",
     "post",
     "prepare",
     "reduce",
