@@ -219,7 +219,7 @@ def _people_policies() -> list[str]:
     claimable = f"(user_id IS NULL AND address = {WALLET})"
     return [
         _policy("users", "SELECT", using=f"id = {ME} OR email = {EMAIL} OR {PLATFORM} OR ({of_user})"),
-        _policy("users", "INSERT", check=f"id = {ME}"),
+        _policy("users", "INSERT", check=f"id = {ME} AND NOT is_super_admin"),
         _policy("users", "UPDATE", using=f"id = {ME}"),
         _policy("wallets", "SELECT", using=f"user_id = {ME} OR address = {WALLET} OR {PLATFORM} OR ({of_wallet})"),
         _policy("wallets", "INSERT", check=f"user_id = {ME} AND address = {WALLET}"),
@@ -269,8 +269,7 @@ GRANTS = """
 GRANT SELECT ON users, wallets, wallet_nonces, wallet_replacements, organizations, memberships, invitations,
     refresh_tokens, siwe_nonces, api_keys, audit_log TO gridx_api
 --;;
-GRANT INSERT (id, name, email, role, password_hash, leaderboard_name, created_at),
-    UPDATE (name, email, role, password_hash, leaderboard_name, deleted_at) ON users TO gridx_api
+GRANT INSERT, UPDATE (name, email, role, password_hash, leaderboard_name, deleted_at) ON users TO gridx_api
 --;;
 GRANT INSERT, UPDATE (user_id, valid_to) ON wallets TO gridx_api
 --;;
