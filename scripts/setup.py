@@ -105,7 +105,16 @@ def make_environment() -> None:
     hint = "Is the package index reachable? `pip config list` shows the one in use."
     only_uv = VENV / "uv.lock"
     only_uv.write_text(locked("uv"))
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--disable-pip-version-check"]
+    pip = [
+        str(PYTHON),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--require-hashes",
+        "--no-deps",
+        "--disable-pip-version-check",
+    ]
     run([*pip, "-r", str(only_uv)], hint=hint)
     uv = [str(VENV / "bin" / "uv"), "pip"]
     target = ["--python", str(PYTHON)]

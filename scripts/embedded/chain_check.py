@@ -29,10 +29,12 @@ class Sql(Protocol):
 
 
 _KNOWN = """
-SELECT encode(c.genesis_hash, 'hex'), coalesce(k.final_block, -1), coalesce(encode(b.hash, 'hex'), ''),
-    coalesce(c.halted_reason, '')
+SELECT encode(c.genesis_hash, 'hex'), coalesce(k.final_block, -1), coalesce(b.number, -1),
+    coalesce(encode(b.hash, 'hex'), ''), coalesce(c.halted_reason, '')
 FROM chains c LEFT JOIN chain_cursor k ON k.chain = c.id
-LEFT JOIN chain_blocks b ON b.chain = c.id AND b.number = k.final_block AND b.canonical
+LEFT JOIN LATERAL (
+    SELECT number, hash FROM chain_blocks
+    WHERE chain = c.id AND number <= k.final_block AND canonical ORDER BY number DESC LIMIT 1) b ON true
 WHERE c.network = 'local'
 """
 
@@ -45,18 +47,16 @@ def check(server: Sql, node: Node) -> None:
     if not rows:
         return
     genesis = str(_block(node, 0)["hash"]).removeprefix("0x")
-    for known_genesis, final_block, final_hash, halted in rows:
+    head = int(str(node.rpc("eth_blockNumber")), 16)
+    for known_genesis, final_block, stored, stored_hash, halted in rows:
         if known_genesis != genesis:
             raise ChainBehind("the database has followed another local chain: the chain's data are gone or replaced")
         if halted:
             raise ChainBehind(f"the follower stopped for good: {halted}")
-        if not final_hash:
-            continue
-        head = int(str(node.rpc("eth_blockNumber")), 16)
         if head < int(final_block):
             raise ChainBehind(f"the chain ends at block {head}, the database holds final blocks up to {final_block}")
-        if str(_block(node, int(final_block))["hash"]).removeprefix("0x") != final_hash:
-            raise ChainBehind(f"block {final_block} of the chain is not the one that the database holds as final")
+        if stored_hash and str(_block(node, int(stored))["hash"]).removeprefix("0x") != stored_hash:
+            raise ChainBehind(f"block {stored} of the chain is not the one that the database holds as final")
 
 
 def is_deployed(record_file: Path, node: Node) -> bool:

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`gridx status` and `gridx follower status`: what runs, and how far the chain has been followed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from scripts.embedded.process import ProcessFailed
+from scripts.stack import read_run_file, running_environment
+
+_FOLLOWER = """
+SELECT c.id AS chain, c.network, c.chain_id, '0x' || encode(c.contract_address, 'hex') AS contract, c.epoch,
+    k.next_block - 1 AS followed_block, k.head_block, k.final_block, k.head_block - k.next_block + 1 AS lag_blocks,
+    k.note AS waits_for, c.halted_reason, k.updated_at
+FROM chains c LEFT JOIN chain_cursor k ON k.chain = c.id ORDER BY c.id
+"""
+
+
+async def _chains(url: str) -> list[dict[str, Any]]:
+    import asyncpg
+
+    connection = await asyncpg.connect(url, timeout=5)
+    try:
+        return [dict(row) for row in await connection.fetch(_FOLLOWER)]
+    finally:
+        await connection.close()
+
+
+def follower_rows() -> list[dict[str, Any]]:
+    """One row per chain that the database knows. Raises click.ClickException when it cannot be asked."""
+    import asyncpg
+
+    try:
+        url = running_environment()["GRIDX_DATABASE_AUDIT_URL"]
+        return asyncio.run(_chains(url))
+    except KeyError as problem:
+        raise click.ClickException("GRIDX_DATABASE_AUDIT_URL is not set") from problem
+    except (ProcessFailed, OSError, asyncpg.PostgresError, TimeoutError) as problem:
+        raise click.ClickException(str(problem)) from problem
+
+
+def _print_chains(rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        click.echo("no chain has been followed yet")
+    for row in rows:
+        state = f"HALTED: {row['halted_reason']}" if row["halted_reason"] else row["waits_for"] or "following"
+        click.echo(f"chain {row['chain']} ({row['network']}, id {row['chain_id']}) contract {row['contract']}")
+        click.echo(f"  {state}")
+        click.echo(f"  followed {row['followed_block']}, head {row['head_block']}, final {row['final_block']}")
+        click.echo(f"  {row['lag_blocks']} blocks behind, {row['epoch']} reorganisations, at {row['updated_at']}")
+
+
+@click.group()
+def follower() -> None:
+    """The chain follower."""
+
+
+@follower.command("status")
+@click.option("--json", "as_json", is_flag=True, help="one JSON list")
+def follower_status(as_json: bool) -> None:
+    """How far each chain has been followed; exit code 1 when one has halted."""
+    rows = follower_rows()
+    if as_json:
+        click.echo(json.dumps(rows, default=str))
+    else:
+        _print_chains(rows)
+    if any(row["halted_reason"] for row in rows):
+        raise SystemExit(1)
+
+
+@click.command()
+def status() -> None:
+    """Processes of the running stack, its addresses, and the follower; exit code 1 when something is down."""
+    run = read_run_file()
+    if run is None or not Path(f"/proc/{run['pid']}").exists():
+        if not os.environ.get("DATABASE_URL"):
+            raise click.ClickException("no stack is running here: start one with `make up`")
+        run = {"children": [], "environment": dict(os.environ)}
+    down = False
+    for child in run["children"]:
+        alive = Path(f"/proc/{child['pid']}").exists()
+        down = down or not alive
+        click.echo(f"{child['name']:<10} {'running' if alive else 'DOWN':<8} process {child['pid']}")
+    environment = run["environment"]
+    for name, label in (("GRIDX_PUBLIC_URL", "api"), ("RPC_URL", "chain")):
+        if environment.get(name):
+            click.echo(f"{label:<10} {environment[name]}")
+    _print_chains(follower_rows())
+    if down:
+        raise SystemExit(1)
