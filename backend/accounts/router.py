@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every router of accounts, in the order in which the application includes them."""
+"""Every route of accounts."""
+
+from fastapi import APIRouter
 
 from backend.accounts.routers import auth, keys, organizations, users
 
-routers = (auth.router, auth.well_known, users.router, organizations.router, keys.router)
+router = APIRouter()
+for _part in (auth.router, auth.well_known, users.router, organizations.router, keys.router):
+    router.include_router(_part)

@@ -37,10 +37,12 @@ LINK_WALLET = (("string", "userId"), ("bytes32", "nonce"), ("uint256", "expiry")
 
 @dataclass(frozen=True, slots=True)
 class Replacing:
-    """The wallet that gives way, and its signature over the same challenge if it still can sign."""
+    """The wallet that gives way, its signature over the same challenge if it still can sign, and whom to ask about
+    its open trades."""
 
     address: bytes
     signature: bytes | None
+    unfinished: UnfinishedTrades
 
 
 async def owners_of(session: AsyncSession, addresses: Sequence[bytes], at: datetime) -> dict[bytes, UUID]:
@@ -140,7 +142,6 @@ async def link(
     signature: bytes,
     replacing: Replacing | None,
     call_contract: CallContract | None,
-    unfinished: UnfinishedTrades,
     now: datetime,
 ) -> WalletReplacement | None:
     """Link the wallet that the challenge was drawn for, once it has signed it.
@@ -160,7 +161,7 @@ async def link(
             raise SignatureInvalid(address=format_address(replacing.address))
     async with db.begin(Actor(user_id=user_id), sign_in_wallet=asked.address.hex()) as session:
         if replacing is not None:
-            old = await _replaceable(session, replacing.address, user_id, unfinished)
+            old = await _replaceable(session, replacing, user_id)
             if replacing.signature is None:
                 return await _hold(session, user_id, old=old.address, new=asked.address, now=now)
             await close_wallet(session, old, user_id=user_id, now=now)
@@ -178,12 +179,12 @@ async def _take_nonce(db: Database, user_id: UUID, nonce: bytes, *, now: datetim
     return asked
 
 
-async def _replaceable(session: AsyncSession, address: bytes, user_id: UUID, unfinished: UnfinishedTrades) -> Wallet:
-    old = await queries.open_wallet(session, address, user_id=user_id)
+async def _replaceable(session: AsyncSession, replacing: Replacing, user_id: UUID) -> Wallet:
+    old = await queries.open_wallet(session, replacing.address, user_id=user_id)
     if old is None:
-        raise WalletNotFound(address=format_address(address))
-    if await unfinished(session, address):
-        raise WalletBusy(address=format_address(address))
+        raise WalletNotFound(address=format_address(replacing.address))
+    if await replacing.unfinished(session, replacing.address):
+        raise WalletBusy(address=format_address(replacing.address))
     return old
 
 

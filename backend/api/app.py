@@ -5,6 +5,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -108,7 +109,7 @@ async def _open(app: FastAPI, settings: Settings) -> None:
     }
     state.limiter = Limiter(settings.redis_url, named)
     state.rpc = RpcClient(settings.rpc_url)
-    state.principals = PrincipalReader(state.db)
+    state.principals = PrincipalReader(state.service_db)
     state.accounts = make_accounts(
         signing_seed=base64.b64decode(settings.signing_key.get_secret_value()),
         public_url=settings.public_url,
@@ -136,6 +137,7 @@ async def _connect_chain(app: FastAPI, settings: Settings) -> None:
         observer = Observer(
             app.state.rpc, chain, finality_depth=settings.finality_depth, second_node=settings.second_node
         )
+        app.state.accounts = replace(app.state.accounts, chain_id=chain.chain_id)
         app.state.chain = chain
         app.state.poster = Poster(app.state.service_db, chain, observer, app.state.operator)
 

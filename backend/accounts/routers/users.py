@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """/api/users: people, their wallets and their memberships."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from backend.accounts import service
 from backend.accounts.deps import SIGNED_IN, AccountsConfig, Acting, CurrentUser, Db, ServiceDb
@@ -134,15 +134,17 @@ async def challenge_wallet(
 )
 async def link_wallet(
     body: LinkIn,
+    request: Request,
     response: Response,
     principal: CurrentUser,
     db: Db,
     accounts: AccountsConfig,
     call: NodeCall,
-    unfinished: Annotated[UnfinishedTrades, Depends(unfinished_trades_of)],
 ) -> WalletsOut:
     """Link the wallet of the challenge. Replacing needs the old wallet's signature too, or waits 24 hours (202)."""
-    replacing = None if body.replaces is None else service.Replacing(body.replaces, body.old_signature)
+    replacing = None
+    if body.replaces is not None:
+        replacing = service.Replacing(body.replaces, body.old_signature, unfinished_trades_of(request))
     waiting = await service.link(
         db,
         accounts,
@@ -151,7 +153,6 @@ async def link_wallet(
         signature=body.signature,
         replacing=replacing,
         call_contract=call,
-        unfinished=unfinished,
         now=utc_now(),
     )
     if waiting is not None:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from backend.accounts.config import Accounts
 from backend.accounts.principals import PrincipalReader
-from backend.accounts.router import routers
+from backend.accounts.router import router
 from backend.api import errors
 from backend.core.db import Database
 from tests.backend.accounts.helpers import ORIGIN, make_test_accounts
@@ -33,8 +33,7 @@ def accounts_app(db: Database, service_db: Database, accounts: Accounts) -> Fast
     """The application with nothing but accounts."""
     app = FastAPI()
     errors.install(app)
-    for router in routers:
-        app.include_router(router)
+    app.include_router(router)
 
     @app.middleware("http")
     async def name_the_request(request, call_next):

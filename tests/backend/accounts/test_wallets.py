@@ -41,7 +41,7 @@ async def link(db, accounts, user_id, new, *, signer=None, old=None, old_signer=
     replacing = None
     if old is not None:
         by_old = sign_typed(old_signer, typed) if old_signer is not None else None
-        replacing = service.Replacing(old.address, by_old)
+        replacing = service.Replacing(old.address, by_old, unfinished)
     return await service.link(
         db,
         accounts,
@@ -50,7 +50,6 @@ async def link(db, accounts, user_id, new, *, signer=None, old=None, old_signer=
         signature=sign_typed(signer or new, typed),
         replacing=replacing,
         call_contract=None,
-        unfinished=unfinished,
         now=now,
     )
 
@@ -112,7 +111,7 @@ async def test_link__nonce_twice__is_refused(db, accounts):
     entered = await sign_in(db, accounts, ALICE)
     typed = await service.challenge(db, accounts, user_id=entered.user.id, address=BOB.address, now=NOON)
     nonce = bytes.fromhex(typed["message"]["nonce"][2:])
-    facts = {"replacing": None, "call_contract": None, "unfinished": idle, "now": NOON, "user_id": entered.user.id}
+    facts = {"replacing": None, "call_contract": None, "now": NOON, "user_id": entered.user.id}
     with pytest.raises(SignatureInvalid):
         await service.link(db, accounts, nonce=nonce, signature=sign_typed(CAROL, typed), **facts)
 
@@ -136,7 +135,6 @@ async def test_link__nonce_that_does_not_hold__is_refused(db, accounts, case):
             signature=sign_typed(BOB, typed),
             replacing=None,
             call_contract=None,
-            unfinished=idle,
             now=NOON + timedelta(minutes=5) if case == "expired" else NOON,
         )
 
