@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import DateTime, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncSession as PlainSession
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -23,6 +24,12 @@ class Actor:
     user_id: UUID | None = None
     org_id: UUID | None = None
     org_role: str | None = None
+
+
+class Session(AsyncSession):
+    """SQLModel's session, whose `execute` is SQLAlchemy's own: plain SQL is no mistake here."""
+
+    execute = PlainSession.execute
 
 
 class Database:
@@ -49,7 +56,7 @@ class Database:
     @asynccontextmanager
     async def begin(self, actor: Actor | None = None, **settings: str) -> AsyncIterator[AsyncSession]:
         """A transaction as `actor`; `settings` are further `gridx.*` values for policies, e.g. sign_in_email=…"""
-        async with AsyncSession(self.engine, expire_on_commit=False) as session, session.begin():
+        async with Session(self.engine, expire_on_commit=False) as session, session.begin():
             values = dict(settings)
             if actor is not None:
                 named = {"user_id": actor.user_id, "org_id": actor.org_id, "org_role": actor.org_role}

@@ -61,7 +61,7 @@ class Poster:
     def __init__(self, db: Database, chain: Chain, observer: Observer, operator: OperatorKey) -> None:
         self._db = db
         self._chain = chain
-        self._observer = observer
+        self.observer = observer
         self._operator = operator
         self._queue: list[_Waiting] = []
         self._busy = False
@@ -102,7 +102,7 @@ class Poster:
             if not left:
                 return
             chain = await self._read_chain()
-            observations = await self._observer.observe_many([waiting.claim.tx_hash for waiting in left])
+            observations = await self.observer.observe_many([waiting.claim.tx_hash for waiting in left])
             await failpoint("posting.after_observe")
             confirmed = await self._sort(left, observations, wallets, now)
             with suppress(BlockSuperseded):

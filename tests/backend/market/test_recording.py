@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the follower makes of logs: trades, statistics, carbon, and their reversal."""
+
+from sqlalchemy import text
+
+from tests.backend.market.conftest import Town, grams
+
+
+async def test_follow__filled_offer__records_trade_statistics_and_pending_carbon(town: Town) -> None:
+    trade_id = town.stage.fill(1, 2, 2000)
+
+    await town.confirm()
+
+    trade = await town.trade(trade_id)
+    assert (trade.status, trade.consented, trade.claim_g) == ("CONFIRMED", True, grams(2000))
+    assert (trade.seller_id, trade.buyer_id) == (town.people[1], town.people[2])
+    assert await town.statistics(1) == (1, 2000, 480_000)
+    assert await town.wallet(2) == (grams(2000), 0)
+    assert await town.board(2) == grams(2000)
+
+
+async def test_follow__not_deep_enough__records_nothing(town: Town) -> None:
+    trade_id = town.stage.fill(1, 2)
+
+    await town.follow()
+
+    assert await town.trade(trade_id) is None
+
+
+async def test_follow__logged_by_one_party__is_shown_and_earns_nothing(town: Town) -> None:
+    trade_id = town.stage.log(1, 2)
+
+    await town.confirm()
+
+    trade = await town.trade(trade_id)
+    assert (trade.consented, trade.claim_g, trade.ineligible_reason) == (False, 0, "no_consent")
+    assert await town.statistics(1) == (0, 0, 0)
+    assert await town.wallet(2) == (0, 0)
+
+
+async def test_follow__confirmed_by_other_party__starts_to_count(town: Town) -> None:
+    trade_id = town.stage.log(1, 2, 1500)
+    town.stage.confirm(trade_id, 2, 1, 2)
+
+    await town.confirm()
+
+    trade = await town.trade(trade_id)
+    assert (trade.consented, trade.claim_g, trade.ineligible_reason) == (True, grams(1500), None)
+    assert await town.wallet(2) == (grams(1500), 0)
+
+
+async def test_follow__confirmed_by_a_stranger__counts_nothing(town: Town) -> None:
+    trade_id = town.stage.log(1, 2, 1500)
+    town.stage.confirm(trade_id, 3, 1, 3)
+
+    await town.confirm()
+
+    assert not (await town.trade(trade_id)).consented
+
+
+async def test_follow__sold_to_oneself__is_credited_and_taken_back_by_a_document(town: Town) -> None:
+    async with town.db.begin() as session:
+        await session.execute(
+            text("UPDATE wallets SET user_id = :u WHERE address = :a"),
+            {"u": town.people[1], "a": town.stage.address(2)},
+        )
+    trade_id = town.stage.fill(1, 2, 2000)
+
+    await town.confirm()
+
+    trade = await town.trade(trade_id)
+    assert (trade.ineligible_reason, trade.claim_g) == ("same_user", grams(2000))
+    assert await town.wallet(2) == (0, 0)
+    assert await town.statistics(1) == (0, 0, 0)
+    assert len(await town.rows("SELECT 1 FROM carbon_documents WHERE kind = 'reduction'")) == 1
+
+
+async def test_follow__reorganised_away_and_mined_again__reverses_and_books_anew(town: Town) -> None:
+    trade_id = town.stage.fill(1, 2, 2000)
+    await town.confirm()
+    tx_hash = (await town.trade(trade_id)).tx_hash.hex()
+    raw = town.stage.anvil.rpc("eth_getRawTransactionByHash", "0x" + tx_hash)
+
+    town.stage.anvil.rpc("anvil_reorg", 3, [])
+    await town.confirm(3)
+    orphaned = await town.trade(trade_id)
+    assert (orphaned.status, await town.wallet(2), await town.board(2)) == ("ORPHANED", (0, 0), 0)
+    assert await town.statistics(1) == (0, 0, 0)
+    town.stage.anvil.rpc("eth_sendRawTransaction", raw)
+    await town.confirm()
+
+    trade = await town.trade(trade_id)
+    assert (trade.status, trade.cycle, trade.block_hash != orphaned.block_hash) == ("CONFIRMED", 2, True)
+    assert await town.wallet(2) == (grams(2000), 0)
+    kinds = await town.rows("SELECT kind, cycle FROM carbon_transactions ORDER BY id")
+    assert [tuple(row) for row in kinds] == [("earned", 1), ("reversed", 1), ("earned", 2)]
+
+
+async def test_follow__consent_reorganised_away__takes_back_what_it_had_earned(town: Town) -> None:
+    trade_id = town.stage.log(1, 2, 1500)
+    town.stage.anvil.mine(1)
+    town.stage.confirm(trade_id, 2, 1, 2)
+    await town.confirm(1)
+
+    town.stage.anvil.rpc("anvil_reorg", 2, [])
+    await town.confirm(1)
+
+    trade = await town.trade(trade_id)
+    assert (trade.status, trade.consented, trade.claim_g) == ("CONFIRMED", False, 0)
+    assert await town.wallet(2) == (0, 0)
+    assert await town.statistics(1) == (0, 0, 0)
+
+
+async def test_follow__final__says_so(town: Town) -> None:
+    trade_id = town.stage.fill(1, 2)
+
+    await town.confirm(8)
+
+    assert (await town.trade(trade_id)).status == "FINAL"
