@@ -23,8 +23,8 @@ class MeterFacts:
 class Facts:
     """All that is known about registers and people when trades are judged.
 
-    `users` maps a wallet and a trade's time to its user then; unknown wallets are missing. `time_zones` maps a community's
-    number to its calendar; an unknown community is counted in UTC.
+    `users` maps a wallet and a trade's time to its user then; unknown wallets are missing. `time_zones` maps a
+    community's number to its calendar; an unknown community is counted in UTC.
     """
 
     meters: dict[int, MeterFacts]
@@ -34,7 +34,11 @@ class Facts:
 
 
 def judge(terms: Terms, *, seller: bytes, buyer: bytes, energy_wh: int, at: datetime, facts: Facts) -> Judgement:
-    """The claim of a trade of time `at` to which both parties consented: floor(Wh × mg/kWh / 10^6) grams, or why it earns nothing."""
+    """The claim of a trade of time `at` to which both parties consented, or why it earns nothing.
+
+    The claim is floor(Wh × mg/kWh / 10^6) grams. A trade with oneself has a claim and a reason: it is credited and
+    taken back by a document.
+    """
     seller_meter = facts.meters.get(terms.seller_meter)
     buyer_meter = facts.meters.get(terms.buyer_meter)
     if seller_meter is None or buyer_meter is None:

@@ -35,6 +35,7 @@ from backend.market.types import Claim, Ineligible, SubmissionState, TradeLogged
 GROUP_WINDOW_S = 0.005
 GROUP_LIMIT = 500
 _ATTEMPTS = 3
+_NOT_STORED = UUID(int=0)
 _REGISTERS_UNREAD = (Ineligible.UNKNOWN_METER, Ineligible.UNKNOWN_FACTOR)
 
 
@@ -51,7 +52,7 @@ class Posted:
 class _Waiting:
     claim: Claim
     answer: asyncio.Future[Posted]
-    submission_id: UUID = UUID(int=0)
+    submission_id: UUID = _NOT_STORED
     found: TradeLogged | None = None
 
 
@@ -164,7 +165,7 @@ class Poster:
     async def _record(
         self, chain: Chain, confirmed: Sequence[_Waiting], observations: dict[bytes, Observation], now: datetime
     ) -> None:
-        """Record in one transaction; nothing happens when the chain was reorganised meanwhile: the caller looks again."""
+        """Record in one transaction; after a reorganisation meanwhile nothing happens: the caller looks again."""
         headers = {o.header.hash: o.header for o in observations.values() if o.header is not None}
         trades = {waiting.found.trade_id: waiting.found for waiting in confirmed if waiting.found}
         async with self._db.begin() as session:

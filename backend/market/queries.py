@@ -21,6 +21,9 @@ SELECT t.id, t.trade_id, t.status, t.kind, t.seller_address, t.buyer_address, t.
     CASE WHEN t.status = 'ORPHANED' THEN 0 ELSE greatest(c.head_block - t.block_number + 1, 0) END AS confirmations
 FROM energy_trades t JOIN chain_cursor c ON c.chain = t.chain
 """
+_COUNT = "SELECT count(*) AS total FROM energy_trades t "
+_COUNT_OF = "SELECT count(*) AS total FROM {}"
+_SIDE = "SELECT t.id FROM energy_trades t {where} AND t.{side} = ANY(${number}::bytea[])"
 _SUBMISSION = """
 SELECT id, user_id, state, reason, trade_id, tx_hash, seller_id, buyer_id, energy_wh, price_micro_per_kwh,
     depth AS confirmations, created_at, updated_at FROM trade_submissions
@@ -70,8 +73,8 @@ async def list_trades(session: AsyncSession, wanted: TradeFilter, page: PagePara
     if wanted.wallets is not None:
         return await _list_of_wallets(session, wanted, page)
     where, arguments = _conditions(wanted)
-    total = await sql.fetch(session, f"SELECT count(*) AS total FROM energy_trades t {where}", *arguments)
-    rows = await sql.fetch(session, f"{_TRADE} {where} {_page(page)}", *arguments)
+    total = await sql.fetch(session, _COUNT + where, *arguments)
+    rows = await sql.fetch(session, " ".join((_TRADE, where, _page(page))), *arguments)
     return [_trade(row) for row in rows], total[0]["total"]
 
 
@@ -79,12 +82,13 @@ async def _list_of_wallets(session: AsyncSession, wanted: TradeFilter, page: Pag
     # Two index scans and a union: an OR over two columns would read the whole table.
     where, arguments = _conditions(wanted)
     sides = " UNION ".join(
-        f"SELECT t.id FROM energy_trades t {where or 'WHERE true'} AND t.{side} = ANY(${len(arguments) + 1}::bytea[])"
+        _SIDE.format(where=where or "WHERE true", side=side, number=len(arguments) + 1)
         for side in ("seller_address", "buyer_address")
     )
     arguments.append(list(wanted.wallets or ()))
-    total = await sql.fetch(session, f"SELECT count(*) AS total FROM ({sides}) x", *arguments)
-    rows = await sql.fetch(session, f"{_TRADE} JOIN ({sides}) x USING (id) {_page(page)}", *arguments)
+    found = f"({sides}) x"
+    total = await sql.fetch(session, _COUNT_OF.format(found), *arguments)
+    rows = await sql.fetch(session, " ".join((_TRADE, "JOIN", found, "USING (id)", _page(page))), *arguments)
     return [_trade(row) for row in rows], total[0]["total"]
 
 
@@ -121,8 +125,10 @@ async def list_submissions(
     )
     rows = await sql.fetch(
         session,
-        f"{_SUBMISSION} WHERE state = ANY($1::text[]) ORDER BY created_at DESC, id LIMIT {page.limit} OFFSET {page.offset}",
+        _SUBMISSION + " WHERE state = ANY($1::text[]) ORDER BY created_at DESC, id LIMIT $2 OFFSET $3",
         wanted,
+        page.limit,
+        page.offset,
     )
     return [_submitted(row) for row in rows], total[0]["total"]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mirrors of what the contract registers: communities, meters, emission factors. Decoded here, kept by their domains."""
+"""Mirrors of what the contract registers: communities, meters, factors. Decoded here, kept by their domains."""
 
 from collections.abc import Sequence
 

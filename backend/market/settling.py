@@ -2,7 +2,7 @@
 """Closes delivery intervals on readings: what was delivered becomes available carbon, the rest is taken back.
 
 Only final trades are settled, in the order of their blocks, so nothing here is ever rolled back. An interval waits
-until every meter that traded in it has attested readings, or until the deadline; after it, what is unknown backs nothing.
+until every meter that traded in it has attested readings, or until the deadline; then what is unknown backs nothing.
 """
 
 from collections import defaultdict
@@ -57,7 +57,8 @@ FROM unnest($3::bytea[], $4::bigint[], $5::text[]) AS d (trade_id, delivered_wh,
 WHERE t.chain = $1 AND t.trade_id = d.trade_id
 """
 _CREDIT = """
-INSERT INTO meter_deliveries AS held (chain, meter, delivery_start, sale_limit_wh, purchase_limit_wh, sold_wh, bought_wh)
+INSERT INTO meter_deliveries AS held
+    (chain, meter, delivery_start, sale_limit_wh, purchase_limit_wh, sold_wh, bought_wh)
 SELECT $1, meter, $2, sale_limit_wh, purchase_limit_wh, sold_wh, bought_wh
 FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
     AS d (meter, sale_limit_wh, purchase_limit_wh, sold_wh, bought_wh)

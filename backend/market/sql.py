@@ -10,8 +10,9 @@ from backend.core.db import raw
 RECORD_TRADES = """
 INSERT INTO energy_trades AS held (
     id, chain, trade_id, kind, seller_address, buyer_address, seller_id, buyer_id, energy_wh, price_micro_per_kwh,
-    carbon_logged_g, factor_id, seller_meter, buyer_meter, community, delivery_start, delivery_minutes, delivery_date,
-    consented, ineligible_reason, claim_g, block_number, block_hash, tx_hash, log_index, block_time, status, recorded_at)
+    carbon_logged_g, factor_id, seller_meter, buyer_meter, community, delivery_start, delivery_minutes,
+    delivery_date, consented, ineligible_reason, claim_g, block_number, block_hash, tx_hash, log_index, block_time,
+    status, recorded_at)
 SELECT id, $1, trade_id, kind, seller_address, buyer_address, seller_id, buyer_id, energy_wh, price_micro_per_kwh,
     carbon_logged_g, factor_id, seller_meter, buyer_meter, community, delivery_start, delivery_minutes, delivery_date,
     consented, ineligible_reason, claim_g, block_number, block_hash, tx_hash, log_index, block_time, 'CONFIRMED', $2

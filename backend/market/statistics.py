@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What sellers have sold: trades, energy and revenue of eligible trades, added when booked and taken back when orphaned.
+"""What sellers have sold: trades, energy and revenue of eligible trades, added when booked, subtracted when orphaned.
 
 Revenue of a trade is floor(Wh × micro-units per kWh / 1000) micro-units.
 """

@@ -14,7 +14,7 @@ from backend.core.tasks import run
 from backend.market.settling import settle_due
 
 
-@shared_task(name="market.settle_due")
+@shared_task(name="market.settle_due")  # type: ignore[untyped-decorator]
 def settle_due_task() -> int:
     """Settle every interval that can be closed now."""
 

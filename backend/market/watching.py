@@ -40,7 +40,7 @@ async def watch(db: Database, chain: Chain, observer: Observer, *, now: datetime
     changed = sum(move.state != row["state"] for move, row in zip(moves, rows, strict=True))
     if changed:
         log.info("submissions.moved", changed=changed, looked_at=len(rows))
-    return changed
+    return int(changed)
 
 
 def _next(row: Any, seen: Observation, final_nonces: dict[bytes, int]) -> Move:

@@ -8,7 +8,10 @@ from redis.exceptions import RedisError
 
 from backend.worker.celery_app import app
 
-HANDLERS = {"accounts.wallet_linked.v1": ("carbon.claim_wallet",)}
+HANDLERS = {
+    "accounts.wallet_linked.v1": ("carbon.claim_wallet",),
+    "carbon.transferred.v1": ("carbon.settle_claims",),
+}
 
 
 def dispatch(events: Sequence[tuple[str, str]]) -> None:

@@ -27,7 +27,7 @@ async def retain(db: Database, now: datetime) -> None:
         await session.execute(_ANSWERS, {"before": now - ANSWERS_KEPT})
 
 
-@shared_task(name="worker.retain")
+@shared_task(name="worker.retain")  # type: ignore[untyped-decorator]
 def retain_task() -> None:
     """Celery edge of `retain`."""
     run(lambda db, settings: retain(db, utc_now()))

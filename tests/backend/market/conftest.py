@@ -87,7 +87,8 @@ class Town:
             await session.execute(
                 text("""INSERT INTO energy_production (house_id, start_at, end_at, minutes, production_wh,
                             consumption_wh, export_wh, import_wh, source, attestation, recorded_at)
-                        VALUES (:house, :start, :end, 15, :production, :consumption, :export, :import, 'test', :by, :now)"""),
+                        VALUES (:house, :start, :end, 15, :production, :consumption, :export, :import,
+                            'test', :by, :now)"""),
                 {
                     "house": self.houses[person], "start": start, "end": start + timedelta(minutes=15),
                     "by": attestation, "now": AFTER, **known,
@@ -142,7 +143,8 @@ async def _people(session: Any, stage: Stage) -> tuple[UUID, dict[int, UUID], di
     await session.execute(
         text("""INSERT INTO organizations (id, kind, name, slug, emission_region, time_zone, delivery_minutes,
                     community_number, created_at, updated_at)
-                VALUES (:id, 'community', 'Fontana', 'fontana', 'CAMX', 'America/Los_Angeles', 15, :number, now(), now())"""),
+                VALUES (:id, 'community', 'Fontana', 'fontana', 'CAMX', 'America/Los_Angeles', 15, :number,
+                    now(), now())"""),
         {"id": org_id, "number": COMMUNITY},
     )
     people, houses = {}, {}
