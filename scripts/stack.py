@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import json
 import os
-import signal
 import sys
 import time
 import urllib.error
@@ -24,19 +22,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO
 
-from scripts import keys
+from scripts import keys, runfile
 from scripts.embedded import chain_check
 from scripts.embedded.anvil import Anvil
 from scripts.embedded.postgres import Passwords, PostgresServer
-from scripts.embedded.process import LOOPBACK, ROOT, Process, ProcessFailed, free_port
+from scripts.embedded.process import LOOPBACK, ROOT, Process, ProcessFailed, free_port, is_listening
 from scripts.embedded.redis import RedisServer
 
-FOLDER = ROOT / ".gridx"
+FOLDER = runfile.FOLDER
 PROCESSES = ("api", "follower", "relay", "worker")
 SERVERS = ("postgres", "redis", "anvil")
-EXTERNAL = ("DATABASE_URL", "REDIS_URL", "RPC_URL")
+EXTERNAL = runfile.ADDRESSES
 DATABASE_URLS = {
     "api": "DATABASE_URL",
     "owner": "GRIDX_DATABASE_OWNER_URL",
@@ -74,7 +72,7 @@ class Stack:
         processes: Sequence[str] = PROCESSES,
         *,
         ports: Ports | None = None,
-        block_time_s: float | None = 1.0,
+        block_time_s: int | None = 1,
         epoch_slots: int = 4,
         durable: bool = True,
         external: bool = False,
@@ -93,6 +91,7 @@ class Stack:
         self.env: dict[str, str] = {}
         self._extra = dict(environment or {})
         self._children: dict[str, Process] = {}
+        self._metrics_ports: dict[str, int] = {}
         self._lock: IO[str] | None = None
         self.postgres: PostgresServer | None = None
         self.redis: RedisServer | None = None
@@ -142,7 +141,7 @@ class Stack:
         Raises StackRunning, keys.SecretsMissing, chain_check.ChainBehind, ProcessFailed.
         """
         self._take_lock()
-        self._end_leftovers()
+        runfile.end_leftovers(self.folder)
         self.env = self._environment()
         self._start_servers()
         self._write_run_file()
@@ -165,7 +164,7 @@ class Stack:
         for server in (self.anvil, self.redis, self.postgres):
             if server is not None:
                 await asyncio.to_thread(server.stop)
-        (self.folder / "run.json").unlink(missing_ok=True)
+        runfile.remove(self.folder)
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -222,8 +221,12 @@ class Stack:
         return self.postgres
 
     def _is_ready(self, name: str) -> bool:
-        if name != "api":
-            return self._children[name].running
+        """The api answers; follower and relay serve their metrics; the worker says so in its log."""
+        child = self._children[name]
+        if name in self._metrics_ports:
+            return is_listening(self._metrics_ports[name])
+        if name == "worker":
+            return child.running and " ready." in child.tail(40, since_start=True)
         try:
             with urllib.request.urlopen(f"{self.api_url}/health", timeout=2) as response:  # noqa: S310
                 return bool(response.status == 200)
@@ -239,16 +242,6 @@ class Stack:
             self._lock.close()
             self._lock = None
             raise StackRunning(f"a stack runs in {self.folder}: stop it first (Ctrl-C where it runs)") from problem
-
-    def _end_leftovers(self) -> None:
-        """End children of a run whose parent was killed, by their recorded ids, if they still are what they were."""
-        run = read_run_file(self.folder)
-        pids = [child["pid"] for child in (run or {}).get("children", []) if _is_still(child["pid"], child["argv"])]
-        for pid in pids:
-            os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + 20
-        while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
-            time.sleep(0.05)
 
     def _environment(self) -> dict[str, str]:
         """Settings of the processes; servers that are not external add their addresses as they start."""
@@ -329,7 +322,10 @@ class Stack:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
+        self.anvil.rpc("evm_setAutomine", True)  # the deployment waits for its receipt within one call
         output, _ = await command.communicate()
+        if self.block_time_s is not None:
+            self.anvil.rpc("evm_setIntervalMining", self.block_time_s)
         if command.returncode != 0:
             raise ProcessFailed(f"the contracts were not deployed:\n{output.decode(errors='replace')}")
 
@@ -340,51 +336,13 @@ class Stack:
             "relay": ["-m", "backend.worker", "relay"],
             "worker": ["-m", "backend.worker", "celery", f"--schedule={self.folder / 'beat-schedule'}"],
         }
+        settings = dict(environment or {})
+        if name in ("follower", "relay"):
+            self._metrics_ports[name] = free_port()
+            settings.setdefault("GRIDX_METRICS_PORT", str(self._metrics_ports[name]))
         log = self.folder / "logs" / f"{name}.log"
-        return Process(name, [sys.executable, *commands[name]], log=log, env={**self.env, **(environment or {})})
+        return Process(name, [sys.executable, *commands[name]], log=log, env={**self.env, **settings})
 
     def _write_run_file(self) -> None:
-        """Record addresses and process ids for other commands, readable by the owner alone."""
         servers = [server.process for server in (self.postgres, self.redis, self.anvil) if server is not None]
-        children = [*servers, *self._children.values()]
-        wanted = [*DATABASE_URLS.values(), "REDIS_URL", "RPC_URL"]
-        settings = {n: v for n, v in self.env.items() if n in wanted or (n.startswith("GRIDX_") and n not in wanted)}
-        content = {
-            "pid": os.getpid(),
-            "environment": settings,
-            "children": [{"name": c.name, "pid": c.pid, "argv": c.argv} for c in children if c.running],
-        }
-        fresh = self.folder / "run.json.new"
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(content, file, indent=1)
-        fresh.replace(self.folder / "run.json")
-
-
-def read_run_file(folder: Path = FOLDER) -> dict[str, Any] | None:
-    """What the stack of this folder wrote at its start, or None; its parent may have been killed since."""
-    try:
-        content: dict[str, Any] = json.loads((folder / "run.json").read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    return content
-
-
-def running_environment(folder: Path = FOLDER) -> dict[str, str]:
-    """Settings of the running stack, under those of our own environment. Raises ProcessFailed when none runs."""
-    run = read_run_file(folder)
-    alive = run is not None and Path(f"/proc/{run['pid']}").exists()
-    if run is not None and alive:
-        return {**run["environment"], **os.environ}
-    if os.environ.get("DATABASE_URL"):
-        return dict(os.environ)
-    raise ProcessFailed(
-        "no stack is running here: start one with `make up`, or set DATABASE_URL, REDIS_URL and RPC_URL"
-    )
-
-
-def _is_still(pid: int, argv: list[str]) -> bool:
-    try:
-        running = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
-        return False
-    return running[: len(argv)] == argv or running[0] == argv[0]
+        runfile.write(self.folder, self.env, [*servers, *self._children.values()])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from scripts.stack import running_environment
+from scripts.runfile import running_environment
 
 
 @click.group()

@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from scripts.embedded.process import ROOT, ProcessFailed
-from scripts.stack import running_environment
+from scripts.runfile import running_environment
 
 _PASSING = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 

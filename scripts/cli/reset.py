@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from scripts.stack import FOLDER
+from scripts.runfile import FOLDER
 
 PARTS = ("chain", "postgres", "redis", "deployments", "beat-schedule", "run.json")
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
+from scripts import runfile
 from scripts.embedded.process import ProcessFailed
-from scripts.stack import read_run_file, running_environment
+from scripts.runfile import running_environment
 
 _FOLLOWER = """
 SELECT c.id AS chain, c.network, c.chain_id, '0x' || encode(c.contract_address, 'hex') AS contract, c.epoch,
@@ -77,7 +78,7 @@ def follower_status(as_json: bool) -> None:
 @click.command()
 def status() -> None:
     """Processes of the running stack, its addresses, and the follower; exit code 1 when something is down."""
-    run = read_run_file()
+    run = runfile.read()
     if run is None or not Path(f"/proc/{run['pid']}").exists():
         if not os.environ.get("DATABASE_URL"):
             raise click.ClickException("no stack is running here: start one with `make up`")

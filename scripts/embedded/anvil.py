@@ -62,7 +62,7 @@ class Anvil:
         folder: Path | None = None,
         *,
         port: int | None = None,
-        block_time_s: float | None = None,
+        block_time_s: int | None = None,
         account_count: int = 10,
         log: Path | None = None,
         options: tuple[str, ...] = (),
@@ -102,7 +102,7 @@ class Anvil:
         arguments = [str(anvil_binary()), "--host", LOOPBACK, "--port", str(self.port), "--chain-id", str(CHAIN_ID)]
         arguments += ["--accounts", str(self.account_count), "--quiet", *self.options]
         if self.block_time_s is not None:
-            arguments += ["--block-time", f"{self.block_time_s:g}"]
+            arguments += ["--block-time", str(self.block_time_s)]
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._keeper = _StateKeeper(self.folder / "state.json")

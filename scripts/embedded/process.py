@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
 _LOG_LIMIT_BYTES = 64 * 1024 * 1024
+_TAIL_BYTES = 64 * 1024
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -85,6 +86,7 @@ class Process:
         self.stop_signal = stop_signal
         self.death_signal = death_signal
         self._child: subprocess.Popen[str] | None = None
+        self._log_start = 0
 
     @property
     def pid(self) -> int | None:
@@ -109,6 +111,7 @@ class Process:
         if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT_BYTES:
             self.log.replace(self.log.with_suffix(self.log.suffix + ".1"))
         with self.log.open("ab") as output:
+            self._log_start = output.seek(0, os.SEEK_END)
             self._child = subprocess.Popen(
                 self.argv,
                 stdin=subprocess.PIPE if self.stdin is not None else subprocess.DEVNULL,
@@ -169,11 +172,14 @@ class Process:
             pass
         self._child.wait()
 
-    def tail(self, lines: int = 15) -> str:
-        """The last lines of the log, for error messages."""
+    def tail(self, lines: int = 15, *, since_start: bool = False) -> str:
+        """The last lines of the log, all or only what was written since the last start."""
         if not self.log.exists():
             return ""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        with self.log.open("rb") as content:
+            size = content.seek(0, os.SEEK_END)
+            content.seek(max(self._log_start if since_start else 0, size - _TAIL_BYTES, 0))
+            return "\n".join(content.read().decode(errors="replace").splitlines()[-lines:])
 
 
 def _group_of(uid: int) -> int:
