@@ -71,7 +71,8 @@ ORDER BY id LIMIT $1
 """
 _ORPHANED = """
 WITH left_over AS (
-    SELECT c.trade_id, sum(CASE c.kind WHEN 'earned' THEN grams WHEN 'released' THEN 0 ELSE -grams END)::bigint AS left_g,
+    SELECT c.trade_id,
+        sum(CASE c.kind WHEN 'earned' THEN grams WHEN 'released' THEN 0 ELSE -grams END)::bigint AS left_g,
         sum(grams) FILTER (WHERE c.kind = 'released')::bigint AS released_g
     FROM carbon_transactions AS c JOIN energy_trades AS t ON t.chain = c.chain AND t.trade_id = c.trade_id
     WHERE t.chain = $1 AND t.status = 'ORPHANED' GROUP BY c.trade_id

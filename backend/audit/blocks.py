@@ -19,6 +19,7 @@ from backend.audit.encoding import (
     rlp_decode,
     rlp_encode,
 )
+from backend.audit.patricia import root_of
 
 # Name in JSON-RPC and width in bytes; width 0 is an integer, None is free. Those after `nonce` came with later forks.
 _HEADER: tuple[tuple[str, int | None], ...] = (
@@ -54,6 +55,7 @@ class Header:
     number: int
     hash: bytes
     parent_hash: bytes
+    transactions_root: bytes
     receipts_root: bytes
     logs_bloom: bytes
     time: int
@@ -104,6 +106,7 @@ def decode_header(encoded: bytes) -> Header:
         number=int.from_bytes(fields["number"], "big"),
         hash=keccak(encoded),
         parent_hash=fields["parentHash"],
+        transactions_root=fields["transactionsRoot"],
         receipts_root=fields["receiptsRoot"],
         logs_bloom=fields["logsBloom"],
         time=int.from_bytes(fields["timestamp"], "big"),
@@ -125,6 +128,20 @@ def encode_receipt(receipt: dict[str, Any]) -> bytes:
     body = rlp_encode([outcome, gas, bytes_of(receipt["logsBloom"], 256), logs])
     kind = number_of(receipt.get("type") or "0x0")
     return bytes((kind,)) + body if kind else body
+
+
+def receipts_under(root: bytes, receipts: Any) -> tuple[list[dict[str, Any]], list[bytes]]:
+    """The receipts of a block and their encodings, when they make up `root`. Raises BadEncoding, KeyError, TypeError.
+
+    Polygon lists the receipt of a state-sync transaction last, with no gas, outside of the root: it is left off.
+    """
+    ordered = sorted(receipts or [], key=lambda receipt: number_of(receipt["transactionIndex"]))
+    encoded = [encode_receipt(receipt) for receipt in ordered]
+    if root_of(encoded) != root and ordered and number_of(ordered[-1].get("gasUsed", "0x1")) == 0:
+        ordered, encoded = ordered[:-1], encoded[:-1]
+    if root_of(encoded) != root:
+        raise BadEncoding(f"the receipts do not make up the receipts root 0x{root.hex()}")
+    return ordered, encoded
 
 
 @dataclass(frozen=True, slots=True)

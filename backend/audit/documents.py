@@ -82,7 +82,7 @@ class DocumentCheck:
         subject = f"{hex_of(document.account)} document {document.sequence}"
         yield from self._links(document, subject)
         try:
-            primary = self._authentic(document)
+            primary = self.authentic(document)
             ordered = ORDERS[primary](document)
         except (Forged, BadEncoding, KeyError, TypeError, ValueError) as error:
             yield Difference(Code.DOCUMENT_FORGED, subject, "body", note=str(error) or type(error).__name__)
@@ -105,7 +105,14 @@ class DocumentCheck:
             yield Difference(Code.DOCUMENT_CHAIN_BROKEN, subject, "previous_hash", self._hash, document.previous_hash)
         self._sequence, self._hash = document.sequence, document.body_hash
 
-    def _authentic(self, document: Document) -> str:
+    def digest(self, body: Mapping[str, Any]) -> bytes:
+        """The hash of the document that `body` is. Raises Forged, BadEncoding, KeyError."""
+        primary = body["primaryType"]
+        if primary not in FIELDS:
+            raise Forged(f"no document is a {primary}")
+        return typed_digest(body["domain"], primary, FIELDS[primary], body["message"])
+
+    def authentic(self, document: Document) -> str:
         """The document's type when its body, hash, signature and columns belong together. Raises Forged."""
         body = document.body
         primary = body["primaryType"]
@@ -116,7 +123,7 @@ class DocumentCheck:
             raise Forged("types: not those of this kind")
         self._same_domain(body["domain"])
         message = body["message"]
-        if typed_digest(body["domain"], primary, fields, message) != document.body_hash:
+        if self.digest(body) != document.body_hash:
             raise Forged("body_hash: the body has another digest")
         columns = (bytes_of(str(message["account"]).lower(), 20), int(message["sequence"]))
         if columns != (document.account, document.sequence):

@@ -19,16 +19,15 @@ from backend.audit.blocks import (
     Header,
     bloom_bits,
     decode_receipt,
-    encode_receipt,
     header_of,
     log_of,
     may_contain,
+    receipts_under,
 )
 from backend.audit.decode import Decoder
 from backend.audit.deployment import Deployment
 from backend.audit.differences import Code, Difference, Findings
 from backend.audit.encoding import BadEncoding, bytes_of, keccak, number_of
-from backend.audit.patricia import root_of
 from backend.audit.rpc import Node, NodeFailed, NodeRefused
 
 HISTORY_SELECTOR = keccak(b"history()")[:4]
@@ -217,8 +216,8 @@ class ChainReader:
             bloom = block.get("logsBloom", "0x" + "ff" * 256)
             claimed = bytes_of(block.get("hash"), 32)
             return Header(
-                number, claimed, bytes_of(block["parentHash"], 32), bytes_of(block["receiptsRoot"], 32),
-                bytes_of(bloom, 256), number_of(block["timestamp"]), b"",
+                number, claimed, bytes_of(block["parentHash"], 32), bytes_of(block["transactionsRoot"], 32),
+                bytes_of(block["receiptsRoot"], 32), bytes_of(bloom, 256), number_of(block["timestamp"]), b"",
             )  # fmt: skip
 
     def _link(self, page: _Page, anchor: Anchor) -> None:
@@ -256,12 +255,7 @@ class ChainReader:
         """The contract's logs of a block from its receipts; what `eth_getLogs` said otherwise is a difference."""
         subject = f"block {header.number}"
         try:
-            ordered = sorted(receipts or [], key=lambda receipt: number_of(receipt["transactionIndex"]))
-            encoded = [encode_receipt(receipt) for receipt in ordered]
-            root = root_of(encoded)
-            if root != header.receipts_root:
-                self._find(Code.RECEIPTS_FALSE, subject, "receiptsRoot", header.receipts_root, root)
-                return told
+            ordered, encoded = receipts_under(header.receipts_root, receipts)
             true = logs_in(ordered, encoded, header, self.deployment.address)
         except (BadEncoding, KeyError, TypeError, ValueError) as error:
             self._find(Code.RECEIPTS_FALSE, subject, note=str(error) or type(error).__name__)

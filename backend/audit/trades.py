@@ -33,7 +33,7 @@ SELECT {_COLUMNS} FROM energy_trades AS t
 WHERE t.chain = $1 AND t.status <> 'ORPHANED' AND t.block_number <= $2
 ORDER BY t.block_number, t.log_index, t.trade_id
 """  # noqa: S608 built from constants
-_BY_ID = f"SELECT {_COLUMNS} FROM energy_trades AS t WHERE t.chain = $1 AND t.trade_id = ANY($2::bytea[])"  # noqa: S608
+BY_ID = f"SELECT {_COLUMNS} FROM energy_trades AS t WHERE t.chain = $1 AND t.trade_id = ANY($2::bytea[])"  # noqa: S608
 _OBSERVED = """
 SELECT t.trade_id FROM unnest($2::bytea[], $3::bytea[], $4::int[]) AS t (trade_id, block_hash, log_index)
 JOIN chain_events AS e ON e.chain = $1 AND e.block_hash = t.block_hash AND e.log_index = t.log_index
@@ -175,7 +175,7 @@ class TradeComparison:
 
     async def _reconcile(self) -> None:
         """Rows that stand elsewhere than their log are tampered; what is left is missing, extra, or a hidden orphan."""
-        elsewhere = await self.snapshot.rows(_BY_ID, self.chain, list(self._missing)) if self._missing else []
+        elsewhere = await self.snapshot.rows(BY_ID, self.chain, list(self._missing)) if self._missing else []
         for row in elsewhere:
             self._extra.pop(row["trade_id"], None)
             self._compare(self._missing.pop(row["trade_id"]), row)

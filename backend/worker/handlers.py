@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from backend.worker.celery_app import app
 
 HANDLERS = {
+    "audit.requested.v1": ("audit.run",),
     "accounts.wallet_linked.v1": ("carbon.claim_wallet",),
     "carbon.transferred.v1": ("carbon.settle_claims",),
 }
