@@ -70,9 +70,7 @@ async def register_chain(
         "network": network,
         "confirmations": confirmations,
     }
-    last = await queries.find_chain(session)
-    if last is not None and last.network == network and last.genesis_hash != genesis_hash:
-        raise ChainMismatch(network=network, registered=last.genesis_hash.hex(), found=genesis_hash.hex())
+    await _refuse_reset_chain(session, network, genesis_hash, deployment_block, deployment_block_hash)
     created = await queries.insert_chain(session, facts, parent_hash)
     if created is not None:
         return created
@@ -83,6 +81,21 @@ async def register_chain(
         await queries.set_confirmations(session, known.id, confirmations)
         known = await get_chain(session, known.id)
     return known
+
+
+async def _refuse_reset_chain(
+    session: AsyncSession, network: str, genesis_hash: bytes, block: int, block_hash: bytes
+) -> None:
+    """ChainMismatch when a deployment cannot stand on the chain that was followed under this network's name: another
+    genesis, or another block where we know one. A later deployment on the same chain is fine."""
+    last = await queries.find_chain(session)
+    if last is None or last.network != network:
+        return
+    held = await queries.canonical_hashes(session, last.id, [block])
+    held.setdefault(last.deployment_block, last.deployment_block_hash)
+    is_earlier = block < last.deployment_block and block not in held
+    if genesis_hash != last.genesis_hash or is_earlier or held.get(block, block_hash) != block_hash:
+        raise ChainMismatch(network=network, registered_block=last.deployment_block, found_block=block)
 
 
 async def find_chain(session: AsyncSession, chain: int | None = None) -> Chain | None:

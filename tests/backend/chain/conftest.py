@@ -10,8 +10,10 @@ import pytest
 from backend.chain.follower import Follower, FollowerOptions
 from backend.core.db import Database
 from scripts.embedded.anvil import Anvil
+from tests.backend.chain.nodes import client
+from tests.backend.chain.projector import RecordingProjector
 from tests.backend.chain.proxy import Proxy
-from tests.backend.chain.support import CREATE_RECORDS, RecordingProjector, Stage, TradeLog, client, register
+from tests.backend.chain.support import CREATE_RECORDS, Stage, TradeLog, register
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ def unaltered(method: str, params: list[Any], result: Any) -> Any:
 
 
 class Proxy:
-    """`alter(method, params, result)` changes results; `raw` replaces the whole body; `status` and `delay_s` the rest."""
+    """`alter(method, params, result)` changes results; `raw` replaces the whole body; `missing` methods are refused;
+    `status` and `delay_s` say the rest."""
 
     def __init__(self, target: str) -> None:
         self.target = target
@@ -28,9 +29,10 @@ class Proxy:
         self.status = 200
         self.delay_s = 0.0
         self.methods: list[str] = []
+        self.missing: frozenset[str] = frozenset()
         self.url = ""
         self._server: asyncio.Server | None = None
-        self._http = httpx.AsyncClient(timeout=30)
+        self._http = httpx.AsyncClient(timeout=30, headers={"content-type": "application/json"})
 
     async def start(self) -> None:
         """Listen on a free port."""
@@ -47,7 +49,9 @@ class Proxy:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line[:14] == b"content-length")
+                length = next(
+                    int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line[:14] == b"content-length"
+                )
                 body = await self._answer(await reader.readexactly(length))
                 await asyncio.sleep(self.delay_s)
                 writer.write(
@@ -68,6 +72,9 @@ class Proxy:
             return self.raw
         answers = (await self._http.post(self.target, content=orjson.dumps(calls))).json()
         for call, answer in zip(calls, answers, strict=True):
-            if "result" in answer:
+            if call["method"] in self.missing:
+                answer.pop("result", None)
+                answer["error"] = {"code": -32601, "message": "no such method"}
+            elif "result" in answer:
                 answer["result"] = self.alter(call["method"], call["params"], answer["result"])
         return orjson.dumps(answers if isinstance(asked, list) else answers[0])

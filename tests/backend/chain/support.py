@@ -4,23 +4,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from eth_abi.abi import encode
 from sqlalchemy import text
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.chain import queries, service
 from backend.chain.follower import Follower, FollowerOptions, Step
 from backend.chain.rpc import RpcClient
-from backend.chain.types import Chain, Cursor, Log
+from backend.chain.types import Chain, Cursor
 from backend.core.crypto import keccak
 from backend.core.db import Database
 from scripts.contract_build import build
 from scripts.embedded.anvil import Anvil
+from tests.backend.chain.nodes import client
+from tests.backend.chain.projector import RecordingProjector
 
 ZERO = "0x" + "00" * 20
 CREATE_RECORDS = """CREATE TABLE test_records (
@@ -60,8 +60,12 @@ class TradeLog:
         """Hash of a mined transaction that logs `count` trades."""
         self._nonce += 1
         item = (1).to_bytes(1, "big") + bytes.fromhex(self.anvil.accounts[9].address[2:])
-        items = b"".join(item + (1000 + index).to_bytes(4, "big") + (150_000).to_bytes(5, "big") for index in range(count))
-        return str(self.call("logEnergyTrades(uint80,bytes)", ["uint80", "bytes"], [self._nonce, items])["transactionHash"])
+        items = b"".join(
+            item + (1000 + index).to_bytes(4, "big") + (150_000).to_bytes(5, "big") for index in range(count)
+        )
+        return str(
+            self.call("logEnergyTrades(uint80,bytes)", ["uint80", "bytes"], [self._nonce, items])["transactionHash"]
+        )
 
     def call(self, signature: str, types: Sequence[str], values: Sequence[Any], sender: str | None = None) -> Any:
         """Receipt of a mined call."""
@@ -83,50 +87,10 @@ class TradeLog:
     def truth(self, up_to: int | None = None) -> list[tuple[int, int]]:
         """(block, log index) of every log, as the node's own index has them."""
         last = "latest" if up_to is None else hex(up_to)
-        found = self.anvil.rpc("eth_getLogs", {"address": "0x" + self.address.hex(), "fromBlock": "0x0", "toBlock": last})
-        return [(int(log["blockNumber"], 16), int(log["logIndex"], 16)) for log in found]
-
-
-class RecordingProjector:
-    """Writes each log to `test_records`. `refuse` picks logs that cannot be recorded."""
-
-    def __init__(self) -> None:
-        self.refuse: Callable[[Log], bool] = lambda log: False
-        self.error: Callable[[Log], Exception] = lambda log: ValueError("refused by the test")
-
-    async def apply(self, session: AsyncSession, chain: Chain, logs: Sequence[Log], now: datetime) -> None:
-        for log in logs:
-            await session.execute(
-                text("""INSERT INTO test_records (chain, block_hash, log_index, block_number, trade)
-                        VALUES (:chain, :hash, :index, :number, :trade)
-                        ON CONFLICT (chain, block_hash, log_index) DO UPDATE SET applied = test_records.applied + 1"""),
-                {
-                    "chain": chain.id,
-                    "hash": log.block_hash,
-                    "index": log.log_index,
-                    "number": log.block_number,
-                    "trade": log.topics[1],
-                },
-            )
-            if self.refuse(log):
-                raise self.error(log)
-
-    async def orphan(self, session: AsyncSession, chain: Chain, logs: Sequence[Log], now: datetime) -> None:
-        for log in logs:
-            gone = await session.execute(
-                text("DELETE FROM test_records WHERE block_hash = :hash AND log_index = :index"),
-                {"hash": log.block_hash, "index": log.log_index},
-            )
-            assert gone.rowcount == 1  # only what was applied is undone
-            await session.execute(
-                text("INSERT INTO test_orphans (block_number, log_index) VALUES (:number, :index)"),
-                {"number": log.block_number, "index": log.log_index},
-            )
-
-    async def finalise(self, session: AsyncSession, chain: Chain, up_to_block: int, now: datetime) -> None:
-        await session.execute(
-            text("UPDATE test_records SET is_final = true WHERE block_number <= :number"), {"number": up_to_block}
+        found = self.anvil.rpc(
+            "eth_getLogs", {"address": "0x" + self.address.hex(), "fromBlock": "0x0", "toBlock": last}
         )
+        return [(int(log["blockNumber"], 16), int(log["logIndex"], 16)) for log in found]
 
 
 @dataclass
@@ -177,11 +141,6 @@ class Stage:
         """The chain as it is stored now."""
         async with self.db.begin() as session:
             return await service.get_chain(session, self.chain.id)
-
-
-def client(*urls: str, **options: Any) -> RpcClient:
-    """A client that gives up soon."""
-    return RpcClient(urls, chain_id=31337, **{"timeout_s": 2.0, "attempts": 2, **options})
 
 
 def block(anvil: Anvil, number: int | str) -> Any:

@@ -150,7 +150,9 @@ async def test_follow__log_that_cannot_be_recorded__is_rejected_and_the_rest_goe
     assert await stage.records() == [place for place in stage.log.truth() if place != (number, bad)]
     rejected = await stage.rows("SELECT log_index, rejected_reason FROM chain_events WHERE rejected_reason IS NOT NULL")
     assert rejected == [(bad, "ValueError: refused by the test")]
-    assert await stage.rows("SELECT payload ->> 'log_index' FROM outbox WHERE name = 'chain.log_rejected.v1'") == [("4",)]
+    assert await stage.rows("SELECT payload ->> 'log_index' FROM outbox WHERE name = 'chain.log_rejected.v1'") == [
+        ("4",)
+    ]
 
 
 async def test_follow__lost_connection_in_the_projector__rejects_nothing_and_is_tried_again(stage: Stage) -> None:
