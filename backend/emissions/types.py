@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 
-FOREVER = datetime.max.replace(tzinfo=UTC)
-"""Stands for every time after the year 9999; PostgreSQL stores it as `infinity`."""
-_LAST_SECOND = 253_402_300_799
+FOREVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""Stands for every time from the last second of the year 9999 on."""
 
 
 class Basis(IntEnum):
@@ -71,7 +70,7 @@ class Factor:
 
 def chain_time(seconds: int) -> datetime:
     """A time from uint64 seconds; what lies after the year 9999 is `FOREVER`."""
-    return FOREVER if seconds > _LAST_SECOND else datetime.fromtimestamp(seconds, UTC)
+    return datetime.fromtimestamp(min(seconds, int(FOREVER.timestamp())), UTC)
 
 
 def region_text(region: bytes) -> str:

@@ -20,8 +20,9 @@ from backend.sites.types import Attestation, Draft, House, RowProblem
 
 ANALYSE_ABOVE = 5_000
 
+# The number in the name counts up with the columns: a pooled connection may outlive a deployment.
 _CREATE = """
-CREATE TEMPORARY TABLE IF NOT EXISTS incoming_readings (
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming_readings_1 (
     line integer, house_id uuid, start_at timestamptz, minutes smallint,
     production_wh bigint, consumption_wh bigint, export_wh bigint, import_wh bigint,
     temperature_c numeric(5, 2), source text, attestation text, rank smallint, signature bytea, revision integer,
@@ -35,7 +36,7 @@ _COLUMNS = (
 
 # What is stored already decides: no verdict is a new reading. $1: corrections were asked for.
 _JUDGE = """
-UPDATE pg_temp.incoming_readings AS i
+UPDATE pg_temp.incoming_readings_1 AS i
 SET verdict = CASE
     WHEN same AND i.rank <= stored_rank THEN 'repeated'
     WHEN same THEN 'raised'
@@ -49,7 +50,7 @@ FROM (
            (n.production_wh, n.consumption_wh, n.export_wh, n.import_wh)
                IS NOT DISTINCT FROM (e.production_wh, e.consumption_wh, e.export_wh, e.import_wh)
            AND (n.temperature_c IS NULL OR n.temperature_c IS NOT DISTINCT FROM e.temperature_c) AS same
-    FROM pg_temp.incoming_readings AS n
+    FROM pg_temp.incoming_readings_1 AS n
     JOIN energy_production AS e ON e.house_id = n.house_id AND e.start_at = n.start_at
 ) AS j
 WHERE j.line = i.line
@@ -59,7 +60,7 @@ INSERT INTO energy_production (house_id, start_at, end_at, minutes, production_w
     temperature_c, source, attestation, signature, revision, recorded_by, recorded_at)
 SELECT house_id, start_at, start_at + minutes * interval '1 minute', minutes, production_wh, consumption_wh, export_wh,
     import_wh, temperature_c, source, attestation, signature, revision, $1, $2
-FROM pg_temp.incoming_readings WHERE verdict IS NULL
+FROM pg_temp.incoming_readings_1 WHERE verdict IS NULL
 ORDER BY house_id, start_at
 """
 _KEEP = """
@@ -67,7 +68,7 @@ INSERT INTO energy_production_history (house_id, start_at, minutes, production_w
     temperature_c, source, attestation, signature, revision, recorded_by, recorded_at, replaced_by, replaced_at)
 SELECT e.house_id, e.start_at, e.minutes, e.production_wh, e.consumption_wh, e.export_wh, e.import_wh,
     e.temperature_c, e.source, e.attestation, e.signature, e.revision, e.recorded_by, e.recorded_at, $1, $2
-FROM pg_temp.incoming_readings AS i
+FROM pg_temp.incoming_readings_1 AS i
 JOIN energy_production AS e ON e.house_id = i.house_id AND e.start_at = i.start_at
 WHERE i.verdict IN ('raised', 'corrected')
 """
@@ -78,23 +79,23 @@ SET production_wh = i.production_wh, consumption_wh = i.consumption_wh, export_w
     import_wh = i.import_wh, temperature_c = coalesce(i.temperature_c, e.temperature_c),
     source = coalesce(i.source, e.source), attestation = i.attestation, signature = i.signature,
     revision = CASE WHEN i.rank = 2 THEN i.revision ELSE e.revision + 1 END, recorded_by = $1, recorded_at = $2
-FROM pg_temp.incoming_readings AS i
+FROM pg_temp.incoming_readings_1 AS i
 WHERE i.verdict IN ('raised', 'corrected') AND e.house_id = i.house_id AND e.start_at = i.start_at
 """
 _REFUSED = """
 SELECT i.line, i.verdict, i.revision, i.production_wh, i.consumption_wh, i.export_wh, i.import_wh, i.temperature_c,
     e.production_wh AS had_production_wh, e.consumption_wh AS had_consumption_wh, e.export_wh AS had_export_wh,
     e.import_wh AS had_import_wh, e.temperature_c AS had_temperature_c, e.revision AS had_revision, e.attestation
-FROM pg_temp.incoming_readings AS i
+FROM pg_temp.incoming_readings_1 AS i
 JOIN energy_production AS e ON e.house_id = i.house_id AND e.start_at = i.start_at
 WHERE i.verdict IN ('contradicts', 'declared', 'stale')
 ORDER BY i.line
 """
-_COUNTS = "SELECT verdict, count(*) AS rows FROM pg_temp.incoming_readings GROUP BY verdict"
+_COUNTS = "SELECT verdict, count(*) AS rows FROM pg_temp.incoming_readings_1 GROUP BY verdict"
 _CHANGED = """
 SELECT house_id, min(start_at) AS start, max(start_at + minutes * interval '1 minute') AS end,
     bool_or(verdict IS NOT DISTINCT FROM 'corrected') AS corrected
-FROM pg_temp.incoming_readings WHERE verdict IS NULL OR verdict IN ('raised', 'corrected')
+FROM pg_temp.incoming_readings_1 WHERE verdict IS NULL OR verdict IN ('raised', 'corrected')
 GROUP BY house_id ORDER BY house_id
 """
 
@@ -138,10 +139,10 @@ async def write(
     connection = await raw(session)
     await connection.execute(_CREATE)
     await connection.copy_records_to_table(
-        "incoming_readings", schema_name="pg_temp", columns=_COLUMNS, records=[_record(row) for row in checked]
+        "incoming_readings_1", schema_name="pg_temp", columns=_COLUMNS, records=[_record(row) for row in checked]
     )
     if len(checked) > ANALYSE_ABOVE:
-        await connection.execute("ANALYZE pg_temp.incoming_readings")
+        await connection.execute("ANALYZE pg_temp.incoming_readings_1")
     await connection.execute(_JUDGE, correct)
     counts = {row["verdict"]: row["rows"] for row in await connection.fetch(_COUNTS)}
     if counts.get(None):
