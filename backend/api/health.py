@@ -16,7 +16,7 @@ from backend.core.db import Database
 router = APIRouter(tags=["health"])
 PART_TIMEOUT_S = 2.0
 
-FOLLOWER_LAG = Gauge("gridx_follower_lag_blocks", "Blocks between the node's head and what is recorded")
+FOLLOWER_LAG = Gauge("gridx_recorded_lag_blocks", "Blocks between the node's head and what is recorded")
 GAS_PRICE = Gauge("gridx_gas_price_wei", "Gas price that the node suggests")
 TRADES_HOUR = Gauge("gridx_trades_last_hour", "Trades recorded within the last hour")
 FAILED = Gauge("gridx_failed_submissions", "Posted claims whose transaction failed or vanished, last 24 h")
