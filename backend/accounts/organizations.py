@@ -16,6 +16,7 @@ from backend.accounts.errors import (
     OrganizationNotFound,
     OrganizationRegistered,
     OrganizationTaken,
+    UserNotFound,
 )
 from backend.accounts.models import Membership, Organization
 from backend.accounts.types import SUPER_ADMIN, Community, OrgKind, OrgRole
@@ -55,7 +56,7 @@ async def create_organization(
 ) -> Organization:
     """A new organisation with its first operator. `by` is the super admin; None with the service role.
 
-    Raises Invalid, OrganizationTaken.
+    Raises Invalid, OrganizationTaken, UserNotFound.
     """
     new.check()
     organization = Organization(
@@ -76,9 +77,7 @@ async def create_organization(
         session.add(organization)
         await _flush(session)
         if operator_id is not None:
-            session.add(
-                Membership(org_id=organization.id, user_id=operator_id, role=OrgRole.OPERATOR.value, created_at=now)
-            )
+            await _appoint(session, organization.id, operator_id, now=now)
         await auditlog.record(
             session,
             "organization.created",
@@ -89,6 +88,14 @@ async def create_organization(
             kind=organization.kind,
         )
     return organization
+
+
+async def _appoint(session: AsyncSession, org_id: UUID, operator_id: UUID, *, now: datetime) -> None:
+    session.add(Membership(org_id=org_id, user_id=operator_id, role=OrgRole.OPERATOR.value, created_at=now))
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise UserNotFound(user_id=operator_id) from error
 
 
 async def _flush(session: AsyncSession) -> None:
