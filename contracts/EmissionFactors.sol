@@ -50,18 +50,21 @@ abstract contract EmissionFactors is TradeHistory {
     uint256 internal constant FACTOR_SHIFT = 64;
     uint256 internal constant MG_SHIFT = 96;
 
-    mapping(uint32 factorId => Factor) private _factors;
+    uint256 private constant REGION_AT = 32;
+    uint256 private constant FROM_AT = 64;
+    uint256 private constant TO_AT = 128;
+    uint256 private constant EFFECTIVE_AT = 192;
+    uint256 private constant BASIS_AT = 232;
+
+    /// @dev mgPerKwh u32 | region u32 | validFrom u64 | validTo u64 | effectiveAt u40 | basis u8, from the lowest bit.
+    mapping(uint256 factorId => uint256 packed) internal _factors;
 
     constructor(InitialFactor[] memory initial, uint32 defaultFactorId) {
         for (uint256 i = 0; i < initial.length; ++i) {
             InitialFactor memory f = initial[i];
-            _register(
-                f.factorId,
-                Factor(f.region, f.mgPerKwh, f.validFrom, f.validTo, uint40(block.timestamp), f.basis),
-                f.source,
-                f.vintage,
-                f.documentHash
-            );
+            Factor memory values =
+                Factor(f.region, f.mgPerKwh, f.validFrom, f.validTo, uint40(block.timestamp), f.basis);
+            _register(f.factorId, values, f.source, f.vintage, f.documentHash);
         }
         _setDefault(defaultFactorId);
     }
@@ -79,8 +82,8 @@ abstract contract EmissionFactors is TradeHistory {
         bytes32 documentHash
     ) external onlyRole(FACTOR_KEEPER_ROLE) {
         uint40 effectiveAt = uint40(block.timestamp + FACTOR_DELAY);
-        Factor memory f = Factor(region, mgPerKwh, validFrom, validTo, effectiveAt, basis);
-        _register(factorId, f, source, vintage, documentHash);
+        Factor memory values = Factor(region, mgPerKwh, validFrom, validTo, effectiveAt, basis);
+        _register(factorId, values, source, vintage, documentHash);
     }
 
     /// @inheritdoc IEnergyTradeLog
@@ -89,8 +92,10 @@ abstract contract EmissionFactors is TradeHistory {
     }
 
     /// @notice A registered factor; all zero when there is none of this number.
+    /// @param factorId Number of the factor.
+    /// @return The factor.
     function factor(uint32 factorId) external view returns (Factor memory) {
-        return _factors[factorId];
+        return _unpack(_factors[factorId]);
     }
 
     /// @notice The factor for trades that name none.
@@ -100,46 +105,53 @@ abstract contract EmissionFactors is TradeHistory {
         return (uint32(_config >> FACTOR_SHIFT), uint32(_config >> MG_SHIFT));
     }
 
-    /// @dev Rate of a factor for a delivery in `region`; `reason` is the encoded refusal, empty when there is none.
-    function _rate(uint32 factorId, bytes4 region, uint256 deliveryStart)
+    /// @dev Rate of a factor for a delivery in `region`, or the selector of the refusal.
+    function _factorFault(uint256 factorId, uint256 region, uint256 deliveryStart)
         internal
         view
-        returns (bytes memory reason, uint256 mgPerKwh)
+        returns (bytes4 fault, uint256 mgPerKwh)
     {
-        Factor memory f = _factors[factorId];
-        reason = _usable(factorId, f);
-        if (reason.length != 0) return (reason, 0);
-        if (f.region != region) {
-            return (abi.encodeWithSelector(EnergyTradeLogFactorRegion.selector, factorId, f.region, region), 0);
+        uint256 packed = _factors[factorId];
+        fault = _useFault(packed);
+        if (fault != 0) return (fault, 0);
+        if (uint32(packed >> REGION_AT) != region) return (EnergyTradeLogFactorRegion.selector, 0);
+        if (deliveryStart < uint64(packed >> FROM_AT) || deliveryStart >= uint64(packed >> TO_AT)) {
+            return (EnergyTradeLogFactorNotValid.selector, 0);
         }
-        if (deliveryStart < f.validFrom || deliveryStart >= f.validTo) {
-            return (
-                abi.encodeWithSelector(
-                    EnergyTradeLogFactorNotValid.selector, factorId, f.validFrom, f.validTo, deliveryStart
-                ),
-                0
-            );
-        }
-        return (reason, f.mgPerKwh);
+        return (0, uint32(packed));
     }
 
-    function _usable(uint32 factorId, Factor memory f) private view returns (bytes memory reason) {
-        if (f.mgPerKwh == 0) return abi.encodeWithSelector(EnergyTradeLogUnknownFactor.selector, factorId);
-        if (f.basis != BASIS_MARGINAL) {
-            return abi.encodeWithSelector(EnergyTradeLogFactorBasis.selector, factorId, f.basis);
+    /// @dev The whole error of a fault that `_factorFault` found.
+    function _explainFactor(bytes4 fault, uint256 factorId, uint256 region, uint256 deliveryStart)
+        internal
+        view
+        returns (bytes memory)
+    {
+        Factor memory f = _unpack(_factors[factorId]);
+        if (fault == EnergyTradeLogUnknownFactor.selector) return abi.encodeWithSelector(fault, factorId);
+        if (fault == EnergyTradeLogFactorBasis.selector) return abi.encodeWithSelector(fault, factorId, f.basis);
+        if (fault == EnergyTradeLogFactorNotEffective.selector) {
+            return abi.encodeWithSelector(fault, factorId, f.effectiveAt, block.timestamp);
         }
-        if (block.timestamp < f.effectiveAt) {
-            return abi.encodeWithSelector(
-                EnergyTradeLogFactorNotEffective.selector, factorId, f.effectiveAt, block.timestamp
-            );
+        if (fault == EnergyTradeLogFactorRegion.selector) {
+            return abi.encodeWithSelector(fault, factorId, f.region, bytes4(uint32(region)));
         }
+        return abi.encodeWithSelector(fault, factorId, f.validFrom, f.validTo, deliveryStart);
+    }
+
+    function _useFault(uint256 packed) private view returns (bytes4) {
+        if (packed == 0) return EnergyTradeLogUnknownFactor.selector;
+        if (packed >> BASIS_AT != BASIS_MARGINAL) return EnergyTradeLogFactorBasis.selector;
+        if (block.timestamp < uint40(packed >> EFFECTIVE_AT)) return EnergyTradeLogFactorNotEffective.selector;
+        return 0;
     }
 
     function _setDefault(uint32 factorId) private {
-        Factor memory f = _factors[factorId];
-        _raise(_usable(factorId, f));
-        uint256 kept = _config & ~((uint256(type(uint64).max)) << FACTOR_SHIFT);
-        _config = kept | (uint256(factorId) << FACTOR_SHIFT) | (uint256(f.mgPerKwh) << MG_SHIFT);
+        uint256 packed = _factors[factorId];
+        bytes4 fault = _useFault(packed);
+        if (fault != 0) _raise(_explainFactor(fault, factorId, 0, 0));
+        uint256 kept = _config & ~(uint256(type(uint64).max) << FACTOR_SHIFT);
+        _config = kept | (uint256(factorId) << FACTOR_SHIFT) | (uint256(uint32(packed)) << MG_SHIFT);
         emit DefaultFactorChanged(factorId);
     }
 
@@ -150,14 +162,15 @@ abstract contract EmissionFactors is TradeHistory {
         string memory vintage,
         bytes32 documentHash
     ) private {
-        if (_factors[factorId].mgPerKwh != 0) revert EnergyTradeLogFactorRegistered(factorId);
-        if (
-            factorId == 0 || f.region == 0 || f.basis == 0 || f.basis > BASIS_MARGINAL || f.mgPerKwh == 0
-                || f.mgPerKwh > MAX_MG_PER_KWH || f.validFrom >= f.validTo
-        ) {
+        if (_factors[factorId] != 0) revert EnergyTradeLogFactorRegistered(factorId);
+        bool knownBasis = f.basis == 1 || f.basis == BASIS_MARGINAL;
+        bool plausible = f.mgPerKwh != 0 && f.mgPerKwh <= MAX_MG_PER_KWH;
+        if (factorId == 0 || f.region == 0 || !knownBasis || !plausible || f.validFrom >= f.validTo) {
             revert EnergyTradeLogFactorMalformed(factorId, f.region, f.basis, f.mgPerKwh, f.validFrom, f.validTo);
         }
-        _factors[factorId] = f;
+        _factors[factorId] = uint256(f.mgPerKwh) | (uint256(uint32(f.region)) << REGION_AT)
+            | (uint256(f.validFrom) << FROM_AT) | (uint256(f.validTo) << TO_AT)
+            | (uint256(f.effectiveAt) << EFFECTIVE_AT) | (uint256(f.basis) << BASIS_AT);
         emit EmissionFactorRegistered(
             factorId,
             f.region,
@@ -170,5 +183,16 @@ abstract contract EmissionFactors is TradeHistory {
             vintage,
             documentHash
         );
+    }
+
+    function _unpack(uint256 packed) private pure returns (Factor memory) {
+        return Factor({
+            region: bytes4(uint32(packed >> REGION_AT)),
+            mgPerKwh: uint32(packed),
+            validFrom: uint64(packed >> FROM_AT),
+            validTo: uint64(packed >> TO_AT),
+            effectiveAt: uint40(packed >> EFFECTIVE_AT),
+            basis: uint8(packed >> BASIS_AT)
+        });
     }
 }

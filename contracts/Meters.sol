@@ -33,7 +33,12 @@ abstract contract Meters is TradeHistory {
 
     uint256 internal constant ENROLLED = 1 << 255;
 
-    mapping(uint64 meter => Meter) private _meters;
+    uint256 private constant COMMON_AT = 160;
+    uint256 private constant REGION_AT = 192;
+    uint256 private constant MINUTES_AT = 224;
+
+    /// @dev owner u160 | community u32 | region u32 | deliveryMinutes u16, from the lowest bit.
+    mapping(uint256 meter => uint256 packed) internal _meters;
     mapping(uint32 community => Community) private _communities;
     /// @dev wallet => enrolled flag (bit 255) | next nonce of the four-argument `logEnergyTrade`.
     mapping(address wallet => uint256) internal _accounts;
@@ -61,15 +66,24 @@ abstract contract Meters is TradeHistory {
         if (home.deliveryMinutes == 0) revert EnergyTradeLogUnknownCommunity(community);
         if (meter == 0 || meter >> 63 != 0) revert EnergyTradeLogMeterOutOfRange(meter);
         if (wallet == address(0)) revert EnergyTradeLogZeroOwner(meter);
-        if (_meters[meter].owner != address(0)) revert EnergyTradeLogMeterEnrolled(meter, _meters[meter].owner);
-        _meters[meter] = Meter(wallet, community, home.region, home.deliveryMinutes);
+        if (_meters[meter] != 0) revert EnergyTradeLogMeterEnrolled(meter, _ownerOf(meter));
+        _meters[meter] = uint256(uint160(wallet)) | (uint256(community) << COMMON_AT)
+            | (uint256(uint32(home.region)) << REGION_AT) | (uint256(home.deliveryMinutes) << MINUTES_AT);
         _accounts[wallet] |= ENROLLED;
         emit MeterEnrolled(meter, wallet, community, home.region, home.deliveryMinutes, deviceKey);
     }
 
     /// @notice An enrolled meter; all zero when there is none of this reference.
+    /// @param meter Reference of the meter.
+    /// @return The meter.
     function meterOf(uint64 meter) external view returns (Meter memory) {
-        return _meters[meter];
+        uint256 packed = _meters[meter];
+        return Meter({
+            owner: address(uint160(packed)),
+            community: uint32(packed >> COMMON_AT),
+            region: bytes4(uint32(packed >> REGION_AT)),
+            deliveryMinutes: uint16(packed >> MINUTES_AT)
+        });
     }
 
     /// @notice A registered community; all zero when there is none of this number.
@@ -85,35 +99,50 @@ abstract contract Meters is TradeHistory {
         return (account & ENROLLED != 0, uint80(account));
     }
 
-    /// @dev The common ground of two meters: owners as named and one community. `reason` is the encoded refusal.
-    function _neighbours(uint64 sellerMeter, address seller, uint64 buyerMeter, address buyer)
+    /// @dev What two meters have in common, `community u32 | region u32 | deliveryMinutes u16` from the lowest bit, or
+    ///      the selector of the refusal: each must belong to the wallet that is named, both to one community.
+    function _neighbourFault(uint256 sellerMeter, uint256 seller, uint256 buyerMeter, uint256 buyer)
         internal
         view
-        returns (bytes memory reason, bytes4 region, uint16 deliveryMinutes)
+        returns (bytes4 fault, uint256 common)
     {
-        Meter memory s = _meters[sellerMeter];
-        reason = _owned(sellerMeter, s.owner, seller);
-        if (reason.length != 0) return (reason, 0, 0);
-        Meter memory b = _meters[buyerMeter];
-        reason = _owned(buyerMeter, b.owner, buyer);
-        if (reason.length != 0) return (reason, 0, 0);
-        if (s.community != b.community) {
-            return (
-                abi.encodeWithSelector(EnergyTradeLogCommunitiesDiffer.selector, s.community, b.community), 0, 0
-            );
+        uint256 sells = _meters[sellerMeter];
+        uint256 buys = _meters[buyerMeter];
+        if (uint160(sells) != seller || sells == 0) return (_ownerFault(sells), 0);
+        if (uint160(buys) != buyer || buys == 0) return (_ownerFault(buys), 0);
+        common = sells >> COMMON_AT;
+        if (common != buys >> COMMON_AT) fault = EnergyTradeLogCommunitiesDiffer.selector;
+    }
+
+    /// @dev The whole error of a fault that `_neighbourFault` found.
+    function _explainNeighbours(bytes4 fault, uint256 sellerMeter, uint256 seller, uint256 buyerMeter, uint256 buyer)
+        internal
+        view
+        returns (bytes memory)
+    {
+        uint256 sells = _meters[sellerMeter];
+        uint256 buys = _meters[buyerMeter];
+        if (fault == EnergyTradeLogCommunitiesDiffer.selector) {
+            return abi.encodeWithSelector(fault, uint32(sells >> COMMON_AT), uint32(buys >> COMMON_AT));
         }
-        return (reason, s.region, s.deliveryMinutes);
+        bool sellerIsFine = sells != 0 && uint160(sells) == seller;
+        (uint256 meter, uint256 packed, uint256 wallet) =
+            sellerIsFine ? (buyerMeter, buys, buyer) : (sellerMeter, sells, seller);
+        if (fault == EnergyTradeLogUnknownMeter.selector) return abi.encodeWithSelector(fault, meter);
+        return abi.encodeWithSelector(fault, meter, uint160(packed), wallet);
     }
 
     /// @dev Owner of a meter, zero when there is none.
-    function _ownerOf(uint64 meter) internal view returns (address) {
-        return _meters[meter].owner;
+    function _ownerOf(uint256 meter) internal view returns (address) {
+        return address(uint160(_meters[meter]));
     }
 
-    function _owned(uint64 meter, address holder, address wallet) private pure returns (bytes memory reason) {
-        if (holder == address(0)) return abi.encodeWithSelector(EnergyTradeLogUnknownMeter.selector, meter);
-        if (holder != wallet) {
-            return abi.encodeWithSelector(EnergyTradeLogNotMeterOwner.selector, meter, holder, wallet);
-        }
+    /// @dev Region and interval length of what `_neighbourFault` found in common.
+    function _ground(uint256 common) internal pure returns (uint256 region, uint256 deliveryMinutes) {
+        return (uint32(common >> (REGION_AT - COMMON_AT)), common >> (MINUTES_AT - COMMON_AT));
+    }
+
+    function _ownerFault(uint256 packed) private pure returns (bytes4) {
+        return packed == 0 ? EnergyTradeLogUnknownMeter.selector : EnergyTradeLogNotMeterOwner.selector;
     }
 }

@@ -4,25 +4,24 @@ pragma solidity ^0.8.30;
 import {IERC5267} from "@openzeppelin/contracts/interfaces/IERC5267.sol";
 
 import {IEnergyTradeLog} from "./interfaces/IEnergyTradeLog.sol";
+import {OrderWords} from "./libraries/OrderWords.sol";
 import {Signatures} from "./libraries/Signatures.sol";
 import {Meters} from "./Meters.sol";
 
 /// @title Signed orders and their fill counters
-/// @notice Hashes orders (EIP-712), checks them, and counts what was filled. Seven counters of 32 bits share a word with
-///         the interval they belong to: `interval start u32 | position 6 | … | position 0`. The first fill or cancel for
-///         a later interval recycles the word, and every order of an earlier interval in that lane is dead from then on.
+/// @notice Hashes orders (EIP-712), checks them, and counts what was filled. Seven counters of 32 bits share a word
+///         with the interval they belong to: `interval start u32 | position 6 | … | position 0`. The first fill or
+///         cancel for a later interval recycles the word, and the orders of earlier intervals in that lane are dead.
 /// @dev The salt of the domain is the hash of the block before deployment: a signature for one local chain is worth
 ///      nothing on the next one, although chain id and addresses repeat. A cancelled position is filled to the brim.
 abstract contract Orders is Meters, IERC5267 {
+    using OrderWords for Order;
+
     /// @dev A word of fill counters; a struct, so that its place is hashed once and then passed on.
     struct Counters {
         uint256 word;
     }
 
-    bytes32 internal constant ORDER_TYPEHASH = keccak256(
-        "Order(address maker,address taker,bool isBid,uint64 meter,uint32 deliveryStart,uint32 expiry,uint32 energyWh,"
-        "uint32 minFillWh,uint40 pricePerKwh,uint32 factorId,uint16 slot,uint16 deliveryMinutes)"
-    );
     bytes32 private constant DOMAIN_TYPEHASH = keccak256(
         "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract,bytes32 salt)"
     );
@@ -39,10 +38,13 @@ abstract contract Orders is Meters, IERC5267 {
     bytes32 private immutable _DOMAIN;
     uint256 private immutable _CHAIN_ID;
 
-    mapping(uint256 makerAndLane => Counters) private _counters;
+    mapping(uint256 makerAndLane => Counters) internal _counters;
 
     constructor() {
-        _SALT = blockhash(block.number - 1);
+        unchecked {
+            // A node may estimate the first transaction of a chain in block 0, which has no parent.
+            _SALT = blockhash(block.number - 1);
+        }
         _CHAIN_ID = block.chainid;
         _DOMAIN = _separator(_SALT);
     }
@@ -65,7 +67,7 @@ abstract contract Orders is Meters, IERC5267 {
 
     /// @notice EIP-712 digest of an order: what its maker signs.
     function hashOrder(Order calldata order) external view returns (bytes32) {
-        return _digest(order);
+        return _digest(order, domainSeparator());
     }
 
     /// @notice EIP-712 domain separator on this chain.
@@ -94,7 +96,7 @@ abstract contract Orders is Meters, IERC5267 {
     /// @param maker Maker of the order.
     /// @param slot Slot of the order.
     /// @param deliveryStart Interval of the order.
-    /// @return filledWh Energy filled; 2**32 - 1 when the order was cancelled or its lane has gone on to a later interval.
+    /// @return Energy filled; 2**32 - 1 when the order was cancelled or its lane has gone on to a later interval.
     function filledWh(address maker, uint16 slot, uint32 deliveryStart) external view returns (uint32) {
         uint256 word = _counters[_counterKey(maker, slot >> 3)].word;
         uint256 tag = word >> TAG_SHIFT;
@@ -107,96 +109,94 @@ abstract contract Orders is Meters, IERC5267 {
         return _counters[_counterKey(maker, lane)].word;
     }
 
-    /// @dev Checks what an order says of itself: side, taker, time, interval.
-    function _checkTerms(Order calldata order, bool isBid, address caller, uint256 communityMinutes)
+    /// @dev What an order says of itself: side (0 offer, 1 bid), taker, time, interval.
+    function _termsFault(Order calldata order, uint256 side, address taker, uint256 communityMinutes)
         internal
         view
-        returns (bytes memory reason)
+        returns (bytes4)
     {
-        if (order.isBid != isBid) {
-            return abi.encodeWithSelector(EnergyTradeLogWrongSide.selector, order.maker, order.isBid);
+        if (order.readSide() != side) return EnergyTradeLogWrongSide.selector;
+        uint256 named = order.readTaker();
+        if (named != uint160(taker) && (named != 0 || taker == address(this))) {
+            return EnergyTradeLogWrongTaker.selector;
         }
-        address taker = order.taker;
-        if (taker != caller && (taker != address(0) || caller == address(this))) {
-            return abi.encodeWithSelector(EnergyTradeLogWrongTaker.selector, taker, caller);
-        }
-        if (block.timestamp > order.expiry) {
-            return abi.encodeWithSelector(EnergyTradeLogOrderExpired.selector, order.expiry, block.timestamp);
-        }
-        if (order.deliveryMinutes != communityMinutes) {
-            return abi.encodeWithSelector(
-                EnergyTradeLogWrongInterval.selector, order.deliveryMinutes, communityMinutes
-            );
-        }
+        if (block.timestamp > order.readExpiry()) return EnergyTradeLogOrderExpired.selector;
+        if (order.readDeliveryMinutes() != communityMinutes) return EnergyTradeLogWrongInterval.selector;
+        return 0;
     }
 
-    /// @dev Checks that a fill fits into the order and returns the place and the next value of its word. Nothing is
-    ///      packed before filled + fill was found to be within the order, so that no neighbour is ever touched.
-    function _checkFill(Order calldata order, uint256 energyWh)
+    /// @dev Whether a fill fits into the order; if so, the place and the next value of its word. Nothing is packed
+    ///      before filled + fill was found to be within the order, so that no neighbour is ever touched.
+    function _fillFault(Order calldata order, uint256 energyWh)
         internal
         view
-        returns (bytes memory reason, Counters storage counters, uint256 nextWord)
+        returns (bytes4 fault, Counters storage counters, uint256 nextWord)
     {
-        uint256 slot = order.slot;
-        uint256 start = order.deliveryStart;
-        address maker = order.maker;
-        counters = _counters[_counterKey(maker, slot >> 3)];
-        uint256 word = counters.word;
-        uint256 tag = word >> TAG_SHIFT;
-        uint256 position = slot & 7;
-        if (position == POSITIONS) {
-            return (abi.encodeWithSelector(EnergyTradeLogPositionOutOfRange.selector, slot), counters, 0);
-        }
-        if (start < tag) {
-            return (
-                abi.encodeWithSelector(EnergyTradeLogLaneRecycled.selector, maker, slot >> 3, tag, start), counters, 0
-            );
-        }
-        if (start > tag) word = start << TAG_SHIFT;
-        uint256 filled = (word >> (position * 32)) & FULL;
-        reason = _checkAmount(order, maker, filled, energyWh);
         unchecked {
-            nextWord = word + (energyWh << (position * 32));
+            uint256 slot = order.readSlot();
+            uint256 start = order.readDeliveryStart();
+            counters = _counters[(order.readMaker() << 96) | (slot >> 3)];
+            uint256 word = counters.word;
+            uint256 shift = (slot & 7) << 5;
+            if (shift == TAG_SHIFT) return (EnergyTradeLogPositionOutOfRange.selector, counters, 0);
+            uint256 tag = word >> TAG_SHIFT;
+            if (start != tag) {
+                if (start < tag) return (EnergyTradeLogLaneRecycled.selector, counters, 0);
+                word = start << TAG_SHIFT;
+            }
+            uint256 filled = (word >> shift) & FULL;
+            uint256 total = filled + energyWh;
+            uint256 limit = order.readEnergyWh();
+            if (total > limit) {
+                fault = filled == FULL && limit != FULL
+                    ? EnergyTradeLogOrderCancelled.selector
+                    : EnergyTradeLogOverfilled.selector;
+                return (fault, counters, 0);
+            }
+            if (energyWh < order.readMinFillWh() && total != limit) {
+                return (EnergyTradeLogFillTooSmall.selector, counters, 0);
+            }
+            nextWord = word + (energyWh << shift);
         }
     }
 
-    function _checkAmount(Order calldata order, address maker, uint256 filled, uint256 energyWh)
-        private
-        pure
-        returns (bytes memory reason)
-    {
-        uint256 limit = order.energyWh;
-        if (filled == FULL && limit != FULL) {
-            return abi.encodeWithSelector(EnergyTradeLogOrderCancelled.selector, maker, order.slot, order.deliveryStart);
-        }
-        if (energyWh == 0) {
-            return abi.encodeWithSelector(EnergyTradeLogEnergyOutOfRange.selector, energyWh, FULL);
-        }
-        if (filled + energyWh > limit) {
-            return abi.encodeWithSelector(EnergyTradeLogOverfilled.selector, maker, filled, energyWh, limit);
-        }
-        if (energyWh < order.minFillWh && filled + energyWh != limit) {
-            return abi.encodeWithSelector(EnergyTradeLogFillTooSmall.selector, maker, energyWh, order.minFillWh);
-        }
-    }
-
-    /// @dev Checks the maker's signature; the dearest check, so it comes last.
-    function _checkSignature(Order calldata order, bytes calldata signature)
+    /// @dev The whole error of a fault that `_termsFault` found.
+    function _explainTerms(bytes4 fault, Order calldata order, address taker, uint256 communityMinutes)
         internal
         view
-        returns (bytes memory reason)
+        returns (bytes memory)
     {
-        bytes32 digest = _digest(order);
-        if (!Signatures.isValid(order.maker, digest, signature)) {
-            return abi.encodeWithSelector(EnergyTradeLogBadSignature.selector, order.maker, digest);
+        if (fault == EnergyTradeLogWrongSide.selector) return abi.encodeWithSelector(fault, order.maker, order.isBid);
+        if (fault == EnergyTradeLogWrongTaker.selector) return abi.encodeWithSelector(fault, order.taker, taker);
+        if (fault == EnergyTradeLogOrderExpired.selector) {
+            return abi.encodeWithSelector(fault, order.expiry, block.timestamp);
         }
+        return abi.encodeWithSelector(fault, order.deliveryMinutes, communityMinutes);
     }
 
-    /// @dev An order is twelve words in calldata, in the order of its type: they are hashed where they stand. A field
-    ///      with dirty upper bits gives another digest than the one that was signed.
-    function _digest(Order calldata order) internal view returns (bytes32 digest) {
-        bytes32 separator = domainSeparator();
-        bytes32 typehash = ORDER_TYPEHASH;
+    /// @dev The whole error of a fault that `_fillFault` found.
+    function _explainFill(bytes4 fault, Order calldata order, uint256 energyWh) internal view returns (bytes memory) {
+        address maker = order.maker;
+        uint16 slot = order.slot;
+        uint256 word = _counters[_counterKey(maker, slot >> 3)].word;
+        uint256 tag = word >> TAG_SHIFT;
+        if (fault == EnergyTradeLogPositionOutOfRange.selector) return abi.encodeWithSelector(fault, slot);
+        if (fault == EnergyTradeLogLaneRecycled.selector) {
+            return abi.encodeWithSelector(fault, maker, slot >> 3, tag, order.deliveryStart);
+        }
+        if (fault == EnergyTradeLogOrderCancelled.selector) {
+            return abi.encodeWithSelector(fault, maker, slot, order.deliveryStart);
+        }
+        if (fault == EnergyTradeLogFillTooSmall.selector) {
+            return abi.encodeWithSelector(fault, maker, energyWh, order.minFillWh);
+        }
+        uint256 filled = order.deliveryStart == tag ? (word >> ((slot & 7) << 5)) & FULL : 0;
+        return abi.encodeWithSelector(fault, maker, filled, energyWh, order.energyWh);
+    }
+
+    /// @dev An order is twelve words in calldata, in the order of its type: they are hashed where they stand.
+    function _digest(Order calldata order, bytes32 separator) internal pure returns (bytes32 digest) {
+        bytes32 typehash = Signatures.ORDER_TYPEHASH;
         assembly ("memory-safe") {
             let pointer := mload(0x40)
             mstore(pointer, typehash)

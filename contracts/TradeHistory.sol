@@ -23,12 +23,14 @@ abstract contract TradeHistory is AccessControlDefaultAdminRules, IEnergyTradeLo
     uint256 private constant PAUSED = 1 << 128;
     uint256 private constant CLOSED = 1 << 129;
     uint256 private constant AWAITING = 1 << 130;
+    uint256 internal constant MAX_ENERGY_WH = type(uint32).max;
+    uint256 internal constant MAX_PRICE = type(uint40).max;
     uint256 internal constant CHOSEN_NONCES = 1 << 79;
 
 
     uint256 internal _config;
     bytes32 internal _head;
-    mapping(uint256 namespaceAndWord => uint256 bitmap) private _used;
+    mapping(uint256 namespaceAndWord => uint256 bitmap) internal _used;
     address private _successor;
     address private immutable _PREDECESSOR;
 
@@ -145,11 +147,7 @@ abstract contract TradeHistory is AccessControlDefaultAdminRules, IEnergyTradeLo
     function _useNonce(uint80 nonce) internal {
         if (nonce >= CHOSEN_NONCES) revert EnergyTradeLogNonceOutOfRange(nonce);
         if (isNonceUsed(msg.sender, nonce)) revert EnergyTradeLogNonceUsed(msg.sender, nonce);
-        _markUsed(msg.sender, nonce);
-    }
-
-    function _markUsed(address namespace, uint80 nonce) internal {
-        _used[_usedWord(namespace, nonce)] |= 1 << (nonce & 0xff);
+        _used[_usedWord(msg.sender, nonce)] |= 1 << (nonce & 0xff);
     }
 
     /// @dev Emits `EnergyTradeLogged` and returns the head after it. Topics and data are laid out once in memory as
@@ -180,6 +178,18 @@ abstract contract TradeHistory is AccessControlDefaultAdminRules, IEnergyTradeLo
             log4(add(entry, 0xa0), 0xa0, topic, tradeId, seller, buyer)
             newHead := keccak256(entry, 0x140)
         }
+    }
+
+    /// @dev Emits `EnergyTradeConfirmed` by the caller and returns the head after it.
+    function _emitConfirmed(bytes32 head, bytes32 tradeId, uint256 details) internal returns (bytes32) {
+        emit EnergyTradeConfirmed(tradeId, msg.sender, details);
+        return keccak256(abi.encode(head, EnergyTradeConfirmed.selector, tradeId, msg.sender, details));
+    }
+
+    /// @dev Energy is 1 to 2**32 - 1 Wh, price 1 to 2**40 - 1 micro-units per kWh.
+    function _requireAmounts(uint256 energyWh, uint256 pricePerKwh) internal pure {
+        if (energyWh == 0 || energyWh > MAX_ENERGY_WH) revert EnergyTradeLogEnergyOutOfRange(energyWh, MAX_ENERGY_WH);
+        if (pricePerKwh == 0 || pricePerKwh > MAX_PRICE) revert EnergyTradeLogPriceOutOfRange(pricePerKwh, MAX_PRICE);
     }
 
     function _usedWord(address namespace, uint80 nonce) private pure returns (uint256) {

@@ -3,7 +3,7 @@
 
 ape compiles the contracts for deployment and tests. Explorers want the compiler's own standard JSON, and comparing a
 deployed contract with the local build needs the places of the immutables, which ape does not keep; both come from here,
-with the same sources and the same settings (read from `ape-config.yaml`), cached by the hash of the input under `.build/`.
+with the same sources and settings (read from `ape-config.yaml`), cached by the hash of the input under `.build/`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COMPILER_TIMEOUT_S = 300
 IMPORT = re.compile(r'^import\s+(?:[^";]*\sfrom\s+)?"([^"]+)"\s*;', re.MULTILINE)
 
 
-class CompilationFailed(Exception):
+class CompilationFailed(RuntimeError):
     """The compiler refused the sources; the message is the compiler's."""
 
 
@@ -94,7 +94,7 @@ def _imports(name: str, found: dict[str, str]) -> None:
     found[name] = text
     for target in IMPORT.findall(text):
         if target.startswith("."):
-            target = os.path.normpath(os.path.join(os.path.dirname(name), target))
+            target = os.path.normpath(Path(name).parent / target)
         elif target.startswith("@openzeppelin/"):
             target = f"node_modules/{target}"
         _imports(target, found)

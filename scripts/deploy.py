@@ -35,7 +35,7 @@ ROLE_GETTERS = {
 }
 
 
-class DeploymentRefused(Exception):
+class DeploymentRefused(RuntimeError):
     """The deployment was not made, or is not what its record says; the message says why."""
 
 

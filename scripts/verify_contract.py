@@ -27,17 +27,19 @@ DOMAIN_TYPE = b"EIP712Domain(string name,string version,uint256 chainId,address 
 RPC_TIMEOUT_S = 30
 
 
-class RpcRefused(Exception):
+class RpcRefused(RuntimeError):
     """The node answered with an error; the message is the node's."""
 
 
 def http_rpc(url: str) -> Rpc:
     """JSON-RPC over HTTP. Calls raise `RpcRefused` when the node refuses, OSError when it is away."""
+    if not url.startswith(("http://", "https://")):
+        raise RpcRefused(f"{url} is not an HTTP address")
 
     def call(method: str, *parameters: Any) -> Any:
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(parameters)}).encode()
-        request = urllib.request.Request(url, body, {"content-type": "application/json"})
-        with urllib.request.urlopen(request, timeout=RPC_TIMEOUT_S) as answer:
+        request = urllib.request.Request(url, body, {"content-type": "application/json"})  # noqa: S310
+        with urllib.request.urlopen(request, timeout=RPC_TIMEOUT_S) as answer:  # noqa: S310
             content = json.load(answer)
         if "error" in content:
             raise RpcRefused(f"{method}: {content['error']}")

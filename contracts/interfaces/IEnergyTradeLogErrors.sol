@@ -49,6 +49,8 @@ interface IEnergyTradeLogErrors {
 
     // --- orders -----------------------------------------------------------------------------------------------
 
+    /// @notice A field of the order with this digest lies outside the range of its type.
+    error EnergyTradeLogOrderMalformed(bytes32 digest);
     /// @notice An offer was expected where `isBid` says otherwise, or the reverse.
     error EnergyTradeLogWrongSide(address maker, bool isBid);
     /// @notice The order is for `taker`, not for `caller`.
@@ -58,7 +60,7 @@ interface IEnergyTradeLogErrors {
     /// @notice The order's interval is `deliveryMinutes` long, the community's `communityMinutes`.
     error EnergyTradeLogWrongInterval(uint16 deliveryMinutes, uint16 communityMinutes);
     /// @notice Offer and bid name different intervals.
-    error EnergyTradeLogIntervalsDiffer(uint32 offerStart, uint32 bidStart, uint16 offerMinutes, uint16 bidMinutes);
+    error EnergyTradeLogIntervalsDiffer(uint32 offerStart, uint32 bidStart);
     /// @notice Offer and bid name different factors.
     error EnergyTradeLogFactorsDiffer(uint32 offerFactorId, uint32 bidFactorId);
     /// @notice Positions are 0 to 6; position 7 of a word is its interval.

@@ -7,6 +7,11 @@ import {IEnergyTradeLogErrors} from "../interfaces/IEnergyTradeLogErrors.sol";
 /// @notice ecrecover comes first, so that an account that has delegated its code (EIP-7702) still signs with its key;
 ///         only then is a contract wallet asked (EIP-1271), with bounded gas and a bounded answer.
 library Signatures {
+    /// @dev EIP-712 type of an order.
+    bytes32 internal constant ORDER_TYPEHASH = keccak256(
+        "Order(address maker,address taker,bool isBid,uint64 meter,uint32 deliveryStart,uint32 expiry,uint32 energyWh,"
+        "uint32 minFillWh,uint40 pricePerKwh,uint32 factorId,uint16 slot,uint16 deliveryMinutes)"
+    );
     /// @dev Half of the order of secp256k1: a signature with a larger s is a malleated twin.
     uint256 internal constant HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
     /// @dev Answer of a contract wallet that accepts: `isValidSignature(bytes32,bytes)`.
