@@ -228,23 +228,21 @@ class Follower:
         if self.options.second_node:
             await reader.check_agreement(batch[-1].header)
             await failpoint("follower.after_agreement")
-        for _ in range(3):
-            ahead = await self._blocks_ahead(reader, batch[-1].header.number)
+        ahead: dict[bytes, bool] = {}
+        for _ in range(5):
             await failpoint("follower.before_begin")
             async with self.db.begin() as session:
                 await queries.lock_recorder(session, reader.chain.id)
                 await failpoint("follower.after_lock")
-                above = await queries.blocks_with_events(session, reader.chain.id, batch[-1].header.number)
-                if {block_hash for _, block_hash in above} <= ahead.keys():
-                    canonical = {block_hash for block_hash, is_canonical in ahead.items() if is_canonical}
-                    await advance(
-                        session, reader.chain, batch, self.projector, self._now(), ahead=canonical, final=tip.final
-                    )
-                    await failpoint("follower.before_commit")
-                    break
-        else:
-            raise BlockSuperseded("Posted trades keep arriving for blocks that are not known yet")
-        await failpoint("follower.after_commit")
+                unknown = await advance(
+                    session, reader.chain, batch, self.projector, self._now(), ahead=ahead, final=tip.final
+                )
+                await failpoint("follower.before_commit")
+            if not unknown:
+                await failpoint("follower.after_commit")
+                return
+            ahead |= await self._blocks_ahead(reader, batch[-1].header.number)
+        raise BlockSuperseded("Posted trades keep arriving for blocks that are not known yet")
 
     async def _blocks_ahead(self, reader: Reader, above: int) -> dict[bytes, bool]:
         """Blocks over `above` of which a poster recorded logs: is each canonical now?"""

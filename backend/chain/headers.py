@@ -106,6 +106,7 @@ def read_header(block: Any) -> BlockHeader:
             receipts_root=unhexlify(block["receiptsRoot"][2:]),
             logs_bloom=unhexlify(block["logsBloom"][2:]),
             transactions_root=unhexlify(block["transactionsRoot"][2:]),
+            gas_used=int(block["gasUsed"], 16),
             rlp=encoded,
             tx_hashes=_tx_hashes(block.get("transactions") or ()),
         )

@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backend.chain.errors import RpcGarbage, RpcRefused
+from backend.chain.headers import bloom_may_hold
 from backend.chain.reader import Reader, Tip
 from backend.chain.receipts import contract_logs, read_receipt, verified
 from backend.chain.rpc import RpcClient
 from backend.chain.types import BlockHeader, Chain, Log, Observation, TxState
 
 _CACHED_TRANSACTIONS = 20_000
+_RECENT = 8  # blocks that are searched for transactions
+_SCAN_FROM = 4  # transactions for which reading those blocks pays
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Observer:
         self._second_node = second_node
         self._agreed: set[bytes] = set()
         self._cache: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._headers: dict[bytes, BlockHeader] = {}
 
     async def observe(self, tx_hash: bytes) -> Observation:
         """One transaction; see `observe_many`."""
@@ -52,22 +56,67 @@ class Observer:
         RpcUnavailable (and RpcGarbage, RpcWrongChain): no node answers usably. NodesDisagree: two nodes differ.
         """
         wanted = list(dict.fromkeys(tx_hashes))
-        rpc = self.reader.rpc
-        receipts = await rpc.batch([("eth_getTransactionReceipt", ["0x" + tx.hex()]) for tx in wanted])
+        found: dict[bytes, Observation] = {}
+        try:
+            if len(wanted) >= _SCAN_FROM or self._cache:
+                found = await self._scan(wanted)
+            return found | await self._one_by_one([tx for tx in wanted if tx not in found])
+        except RpcGarbage:
+            self.reader.rpc.shun()
+            raise
+
+    async def _scan(self, wanted: Sequence[bytes]) -> dict[bytes, Observation]:
+        """Look in the last blocks, whose links to the head show that they are canonical; many are found at one price.
+
+        Blocks that were not read before are read only when enough transactions are wanted.
+        """
+        tip = await self.reader.tip()
+        recent = await self._recent(tip)
+        missing = [header for header in recent if header.hash not in self._cache]
+        if len(wanted) >= _SCAN_FROM and missing:
+            address = self.reader.chain.contract_address
+            for group in self.reader.groups([h for h in missing if bloom_may_hold(h.logs_bloom, address)]):
+                await self._blocks(group)
+        found: dict[bytes, Observation] = {}
+        for block in [self._cache[header.hash] for header in recent if header.hash in self._cache]:
+            for tx in wanted:
+                if "0x" + tx.hex() in block.positions:
+                    found[tx] = await self._mined(tx, block, tip)
+        return found
+
+    async def _recent(self, tip: Tip) -> list[BlockHeader]:
+        """The head and the blocks before it, newest first, each the parent of the one before."""
+        recent = [tip.head]
+        while len(recent) < _RECENT and (parent := self._headers.get(recent[-1].parent_hash)) is not None:
+            recent.append(parent)
+        last = recent[-1].number - 1
+        first = max(0, tip.head.number - _RECENT + 1)
+        if first <= last:
+            older = await self.reader.headers(first, last)
+            if older and older[-1].hash == recent[-1].parent_hash:  # otherwise the chain moved while it was read
+                recent += reversed(older)
+        self._headers = {header.hash: header for header in recent}
+        return recent
+
+    async def _one_by_one(self, wanted: Sequence[bytes]) -> dict[bytes, Observation]:
+        """Ask for each receipt, then check it against its block."""
+        if not wanted:
+            return {}
+        receipts = await self.reader.rpc.batch([("eth_getTransactionReceipt", ["0x" + tx.hex()]) for tx in wanted])
         placed = {tx: place for tx, raw in zip(wanted, receipts, strict=True) if (place := _place(raw)) is not None}
         tip = await self.reader.tip(sorted({number for number, _ in placed.values()}))
-        try:
-            blocks = await self._blocks([header for header in tip.at.values() if header is not None])
-        except RpcGarbage:
-            rpc.shun()
-            raise
+        named = {block_hash for _, block_hash in placed.values()}
+        blocks = await self._blocks(
+            [header for header in tip.at.values() if header is not None and header.hash in named]
+        )
         found: dict[bytes, Observation] = {}
-        for tx, (number, block_hash) in placed.items():
-            header = tip.at[number]
-            if header is not None and header.hash == block_hash:
-                found[tx] = await self._mined(tx, blocks[block_hash], tip)
-            else:
-                found[tx] = Observation(tx, TxState.PENDING, tip.head.number, tip.final)
+        for tx, (_, block_hash) in placed.items():
+            block = blocks.get(block_hash)
+            found[tx] = (
+                Observation(tx, TxState.PENDING, tip.head.number, tip.final)
+                if block is None
+                else await self._mined(tx, block, tip)
+            )
         return found | await self._unmined([tx for tx in wanted if tx not in placed], tip)
 
     async def final_nonces(self, senders: Iterable[bytes]) -> dict[bytes, int]:
@@ -107,7 +156,6 @@ class Observer:
     async def _mined(self, tx: bytes, block: _Verified, tip: Tip) -> Observation:
         index = block.positions.get("0x" + tx.hex())
         if index is None:
-            self.reader.rpc.shun()
             raise RpcGarbage("The node's receipt is not in the block that it names", tx_hash="0x" + tx.hex())
         before = block.ordered[index - 1] if index else None
         receipt = read_receipt(block.ordered[index], before, block.header, block.logs.get(index, ()))

@@ -14,7 +14,7 @@ from backend.chain.types import Block, BlockHeader, Chain
 from backend.core.failpoints import failpoint
 
 _METHOD_MISSING = -32601
-_TRANSACTIONS_AT_ONCE = 500
+_GAS_AT_ONCE = 8_000_000  # a log costs at least 375 gas and 8 a byte: an answer stays within some megabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,14 @@ class Reader:
     def groups(self, headers: Sequence[BlockHeader]) -> Iterator[list[BlockHeader]]:
         """`headers` in runs whose receipts fit one answer, so that memory stays bounded."""
         group: list[BlockHeader] = []
-        transactions = 0
+        gas = 0
         for header in headers:
             group.append(header)
             if bloom_may_hold(header.logs_bloom, self.chain.contract_address):
-                transactions += max(1, len(header.tx_hashes))
-            if transactions >= _TRANSACTIONS_AT_ONCE:
+                gas += header.gas_used
+            if gas >= _GAS_AT_ONCE:
                 yield group
-                group, transactions = [], 0
+                group, gas = [], 0
         if group:
             yield group
 

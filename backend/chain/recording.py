@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens to observations inside a transaction that holds the recorder lock: stored, applied, rejected, undone."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -153,20 +153,25 @@ async def advance(
     projector: Projector,
     now: datetime,
     *,
-    ahead: Collection[bytes],
+    ahead: Mapping[bytes, bool],
     final: int | None,
-) -> int:
+) -> list[int]:
     """Record consecutive blocks at the cursor: losers undone, logs stored and applied, cursor moved.
 
-    `ahead` are hashes, known to be canonical, of blocks over the last one that a poster recorded already. `final` is
-    the last number that will not be rolled back, as far as it is known. Returns the number of rejected logs.
+    A poster may have recorded blocks over the last one already: `ahead` says of each hash whether it is canonical.
+    Returns the numbers of those that `ahead` does not know; then nothing was changed and the caller finds out first.
+    `final` is the last number that will not be rolled back, as far as it is known.
     """
     cursor = await queries.get_cursor(session, chain.id)
     first, last = blocks[0].header, blocks[-1].header
     if first.number != cursor.next_block or first.parent_hash != cursor.last_hash:
         raise BlockSuperseded("The cursor was moved by another follower", expected=first.number, at=cursor.next_block)
-    known = {block.header.hash for block in blocks} | set(ahead)
-    await undo(session, chain, projector, now, first=first.number, keep=known)
+    observed = await queries.blocks_with_events(session, chain.id, first.number - 1)
+    if unknown := [number for number, block_hash in observed if number > last.number and block_hash not in ahead]:
+        return unknown
+    known = {block.header.hash for block in blocks} | {block_hash for block_hash, is_right in ahead.items() if is_right}
+    if any(block_hash not in known for _, block_hash in observed):
+        await undo(session, chain, projector, now, first=first.number, keep=known)
     settled = max(cursor.final_block, final or 0)
     kept = [block.header for block in blocks if block.logs or block.header.number >= settled or block is blocks[-1]]
     await queries.insert_blocks(session, chain.id, kept, canonical=True)
@@ -174,27 +179,37 @@ async def advance(
     logs = [log for block in blocks for log in block.logs]
     await queries.insert_events(session, chain.id, logs)
     await failpoint("follower.after_events")
-    rejected = await apply_logs(session, chain, logs, projector, now) if logs else []
+    if logs:
+        await apply_logs(session, chain, logs, projector, now)
     await failpoint("follower.after_apply")
-    values: dict[str, object] = {"next_block": last.number + 1, "last_hash": last.hash, "note": None}
-    await queries.move_cursor(session, chain.id, values, now)
+    moved = {"next_block": last.number + 1, "last_hash": last.hash, "note": None}
+    moved |= await _finalise(session, chain, projector, now, cursor=cursor, final=min(final or 0, last.number))
+    await queries.move_cursor(session, chain.id, moved, now)
     await failpoint("follower.after_cursor")
-    if final is not None:
-        await settle(session, chain, projector, now, final=final)
-    return len(rejected)
+    return []
 
 
 async def settle(session: AsyncSession, chain: Chain, projector: Projector, now: datetime, *, final: int) -> int:
     """Make what is recorded final up to `final`, never back; returns the last final block."""
     cursor = await queries.get_cursor(session, chain.id)
     target = min(final, cursor.next_block - 1)
-    if target <= cursor.final_block:
+    moved = await _finalise(session, chain, projector, now, cursor=cursor, final=target)
+    if not moved:
         return cursor.final_block
-    await projector.finalise(session, chain, target, now)
-    await failpoint("follower.after_finalise")
-    await queries.move_cursor(session, chain.id, {"final_block": target}, now)
-    await queries.forget_blocks(session, chain.id, first=cursor.final_block, below=target)
+    await queries.move_cursor(session, chain.id, moved, now)
     return target
+
+
+async def _finalise(
+    session: AsyncSession, chain: Chain, projector: Projector, now: datetime, *, cursor: Cursor, final: int
+) -> dict[str, object]:
+    """Columns of the cursor that change."""
+    if final <= cursor.final_block:
+        return {}
+    await projector.finalise(session, chain, final, now)
+    await failpoint("follower.after_finalise")
+    await queries.forget_blocks(session, chain.id, first=cursor.final_block, below=final)
+    return {"final_block": final}
 
 
 async def rewind(

@@ -119,6 +119,7 @@ class BlockHeader:
     receipts_root: bytes
     logs_bloom: bytes
     transactions_root: bytes
+    gas_used: int
     rlp: bytes = field(repr=False)
     tx_hashes: tuple[bytes, ...] = field(default=(), repr=False)
 
