@@ -17,7 +17,7 @@ from backend.audit.encoding import bytes_of, hex_of
 from backend.audit.fetch import logs_in
 from backend.audit.ledger import Entry
 from backend.audit.patricia import path_of, root_of
-from backend.audit.proof import FORMAT, claim_facts, factor_facts, seal, text_of, trade_facts
+from backend.audit.proof import FORMAT, WITH_TRANSACTION, claim_facts, factor_facts, seal, text_of, trade_facts
 from backend.audit.rpc import Node, NodeFailed
 from backend.audit.trades import BY_ID as TRADE_BY_ID
 from backend.audit.trades import entries_of
@@ -120,15 +120,16 @@ class _Witness:
         log = next(filter(match, logs), None)
         if log is None:
             raise TradeNotOnChain(f"block {block} holds no {event} that fits ({role})")
+        shown = role in WITH_TRANSACTION
         return {
             "role": role,
             "blockNumber": header.number,
             "blockHash": hex_of(header.hash),
             "header": hex_of(header.rlp),
-            "txHash": hex_of(log.tx_hash),
+            "txHash": hex_of(log.tx_hash) if shown else None,
             "txIndex": log.tx_index,
-            "transaction": hex_of(transactions[log.tx_index]),
-            "transactionPath": [hex_of(node) for node in path_of(transactions, log.tx_index)],
+            "transaction": hex_of(transactions[log.tx_index]) if shown else None,
+            "transactionPath": [hex_of(node) for node in path_of(transactions, log.tx_index)] if shown else None,
             "receipt": hex_of(receipts[log.tx_index]),
             "receiptPath": [hex_of(node) for node in path_of(receipts, log.tx_index)],
             "place": log.place,

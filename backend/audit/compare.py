@@ -147,7 +147,9 @@ class _Comparison:
         late = await self._late(reader, anchor)
         await registers.compare_registers(self.database, chain, self.history, self.findings, anchor.number)
         await registers.compare_observations(self.database, chain, spool, self.findings, anchor.number)
-        trades = TradeComparison(self.database, chain, self.history, self.findings, late)
+        trades = TradeComparison(
+            self.database, chain, self.history, self.findings, late=late, block_hash=reader.node.block_hash
+        )
         counted = await trades.run(spool, anchor.number)
         newer = await self._newer(reader, chain, anchor)
         documents = await self._documents(counted)

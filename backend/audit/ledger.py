@@ -98,9 +98,9 @@ def _form(trade: Trade, entry: Entry, *, is_present: bool) -> Iterator[Wrong]:
     if not is_present:
         return
     debit, debit_bucket, credit, credit_bucket = shape
-    if entry.debit != debit or (len(debit) > 1 and entry.debit_bucket != debit_bucket):
+    if (entry.debit, entry.debit_bucket) != (debit, debit_bucket):
         yield f"{entry.kind} debit", debit, entry.debit
-    if entry.credit != credit or (len(credit) > 1 and entry.credit_bucket != credit_bucket):
+    if (entry.credit, entry.credit_bucket) != (credit, credit_bucket):
         yield f"{entry.kind} credit", credit, entry.credit
     if entry.community != trade.community:
         yield f"{entry.kind} community", trade.community, entry.community

@@ -12,7 +12,7 @@ so that no reader rounds them; other numbers are JSON integers. Null stands for 
   - `role`, `blockNumber`, `blockHash`;
   - `header`: RLP of the block's header; keccak256(header) = blockHash;
   - `txHash`, `txIndex`, `transaction` (as signed and broadcast; keccak256 = txHash), `transactionPath` (trie nodes from
-    the header's transactions root to it, under the key rlp(txIndex));
+    the header's transactions root to it, under the key rlp(txIndex)): for roles "trade" and "confirmation", else null;
   - `receipt` (as it stands in the trie), `receiptPath` (trie nodes from the header's receipts root to it);
   - `place`: which log of the receipt it is, from 0; `topics`, `data`: that log; its address is `chain.contract`.
 - `trade`: the decoded event {tradeId, kind, seller, buyer, energyWh, pricePerKwh, carbonSavedGrams, timestamp}.
@@ -44,6 +44,7 @@ from backend.audit.registers import region_name
 
 FORMAT = "gridx-proof-1"
 SAME_USER = "same_user"
+WITH_TRANSACTION = ("trade", "confirmation")
 
 
 def seal(bundle: dict[str, Any]) -> str:

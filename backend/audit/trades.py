@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,16 +53,25 @@ class TradeTotals:
 
 
 class TradeComparison:
-    """One comparison. `late` holds ids whose consent came after the audited block: their consent is not judged yet."""
+    """One comparison. `late` holds ids whose consent came after the audited block: their consent is not judged yet.
+    `block_hash` gives the canonical hash of a block."""
 
     def __init__(
-        self, snapshot: Snapshot, chain: int, history: History, findings: Findings, late: frozenset[bytes]
+        self,
+        snapshot: Snapshot,
+        chain: int,
+        history: History,
+        findings: Findings,
+        *,
+        late: frozenset[bytes],
+        block_hash: Callable[[int], Awaitable[bytes | None]],
     ) -> None:
         self.snapshot = snapshot
         self.chain = chain
         self.history = history
         self.findings = findings
         self.late = late
+        self.block_hash = block_hash
         self.totals = TradeTotals()
         self._missing: dict[bytes, Trade] = {}
         self._extra: dict[bytes, Row] = {}
@@ -187,8 +196,11 @@ class TradeComparison:
             self.findings.add(
                 Difference(Code.HISTORY_TRUNCATED, "database", "trades", compared, compared - gone, note)
             )
-        if not self._extra:
-            return
+        if self._extra:
+            await self._name_extras()
+
+    async def _name_extras(self) -> None:
+        """An observed log whose block lost is an orphan that should be shown as one; the rest was made up."""
         keys = list(self._extra)
         observed = await self.snapshot.rows(
             _OBSERVED, self.chain, keys, [self._extra[key]["block_hash"] for key in keys],
@@ -196,8 +208,9 @@ class TradeComparison:
         )  # fmt: skip
         orphans = {row["trade_id"] for row in observed}
         for key in keys:
-            code = Code.TRADE_ORPHAN_NOT_SHOWN if key in orphans else Code.TRADE_EXTRA
             row = self._extra[key]
+            lost = key in orphans and await self.block_hash(row["block_number"]) != row["block_hash"]
+            code = Code.TRADE_ORPHAN_NOT_SHOWN if lost else Code.TRADE_EXTRA
             note = f"block {row['block_number']} log {row['log_index']}"
             self.findings.add(Difference(code, hex_of(key), "status", None, row["status"], note))
 

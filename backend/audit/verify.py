@@ -20,7 +20,7 @@ from backend.audit.encoding import BadEncoding, as_bytes, as_list, bytes_of, hex
 from backend.audit.ledger import Booked, Entry
 from backend.audit.ledger import check as check_ledger
 from backend.audit.patricia import value_at
-from backend.audit.proof import FORMAT, SAME_USER, claim_facts, factor_facts, seal, trade_facts
+from backend.audit.proof import FORMAT, SAME_USER, WITH_TRANSACTION, claim_facts, factor_facts, seal, trade_facts
 from backend.audit.rebuild import Factor, History, Trade
 
 KEYS = (
@@ -33,6 +33,7 @@ ROLES = {
     "factor": "EmissionFactorRegistered",
     "confirmation": "EnergyTradeConfirmed",
 }
+EMPTY = "0x" + "00" * 32
 _BROKEN = (BadEncoding, Undecodable, KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
 
 
@@ -121,13 +122,15 @@ def _check_item(item: Mapping[str, Any], contract: bytes, chain_id: Any, name: s
     if not isinstance(index, int) or isinstance(index, bool) or index < 0:
         yield f"{name}: txIndex: no index"
         return
-    path = [bytes_of(node) for node in item["transactionPath"]]
-    transaction = value_at(header.transactions_root, index, path)
-    yield from _same(f"{name}: transaction", hex_of(transaction), item["transaction"])
-    yield from _same(f"{name}: txHash", hex_of(keccak(transaction)), item["txHash"])
-    signed_for = chain_of(transaction)
-    if signed_for is not None:
-        yield from _same(f"{name}: chainId", signed_for, chain_id)
+    if item["role"] in WITH_TRANSACTION:
+        path = [bytes_of(node) for node in item["transactionPath"]]
+        transaction = value_at(header.transactions_root, index, path)
+        yield from _same(f"{name}: transaction", hex_of(transaction), item["transaction"])
+        yield from _same(f"{name}: txHash", hex_of(keccak(transaction)), item["txHash"])
+        yield from _same(f"{name}: chainId", chain_of(transaction), chain_id)
+    else:
+        transaction_parts = [item["txHash"], item["transaction"], item["transactionPath"]]
+        yield from _same(f"{name}: transaction", [None] * 3, transaction_parts)
     receipt = value_at(header.receipts_root, index, [bytes_of(node) for node in item["receiptPath"]])
     yield from _same(f"{name}: receipt", hex_of(receipt), item["receipt"])
     decoded = decode_receipt(receipt)
@@ -161,7 +164,7 @@ def rebuild_from(evidence: list[dict[str, Any]], contract: bytes) -> tuple[Trade
     for item in sorted(evidence, key=lambda item: (item["blockNumber"], item["txIndex"], item["place"])):
         header = decode_header(bytes_of(item["header"]))
         log = ChainLog(
-            header.number, header.hash, header.time, bytes_of(item["txHash"], 32), item["txIndex"],
+            header.number, header.hash, header.time, bytes_of(item["txHash"] or EMPTY, 32), item["txIndex"],
             item["txIndex"] << 20 | item["place"], tuple(bytes_of(topic, 32) for topic in item["topics"]),
             bytes_of(item["data"]), item["place"],
         )  # fmt: skip

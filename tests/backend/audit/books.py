@@ -19,8 +19,8 @@ ISSUANCE, RETIRED = b"\x00", b"\x01"
 _TRADE = """
 INSERT INTO energy_trades (id, chain, trade_id, kind, seller_address, buyer_address, energy_wh, price_micro_per_kwh,
     carbon_logged_g, factor_id, seller_meter, buyer_meter, community, delivery_start, delivery_minutes, delivery_date,
-    consented, ineligible_reason, claim_g, block_number, block_hash, tx_hash, log_index, block_time, status, recorded_at,
-    final_at, consent_block_number, consent_block_hash, consent_tx_hash)
+    consented, ineligible_reason, claim_g, block_number, block_hash, tx_hash, log_index, block_time, status,
+    recorded_at, final_at, consent_block_number, consent_block_hash, consent_tx_hash)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
     'FINAL', $25, $25, $26, $27, $28)
 """
@@ -192,9 +192,8 @@ class Books:
         buyer = _bytes(row["args"]["buyer"])
         released = delivered_wh * MG_PER_KWH // 10**6
         short = row["claim_g"] - released
-        await self.super.execute(
-            "UPDATE energy_trades SET delivered_wh = $2, settled_at = $3 WHERE trade_id = $1", trade_id, delivered_wh, NOW
-        )
+        statement = "UPDATE energy_trades SET delivered_wh = $2, settled_at = $3 WHERE trade_id = $1"
+        await self.super.execute(statement, trade_id, delivered_wh, NOW)
         if short:
             packed = trade_id + (1).to_bytes(4, "big") + short.to_bytes(8, "big")
             message = {"issuedAt": 1, "grams": short, "itemsHash": bytes(Web3.keccak(packed))}

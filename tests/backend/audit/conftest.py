@@ -74,7 +74,7 @@ def run_audit(traded: Stage, databases: DatabaseUrls) -> RunAudit:
 
     async def run(*, rpc_url: str = "", finality_depth: int = 1, **options: Any) -> Report:
         request = Request(
-            rpc_urls=[rpc_url or traded.anvil.rpc_url],
+            rpc_urls=options.pop("rpc_urls", [rpc_url or traded.anvil.rpc_url]),
             database_url=databases.audit,
             deployment=options.pop("deployment", traded.deployment),
             options=Options(finality_depth=finality_depth, **options.pop("reading", {})),

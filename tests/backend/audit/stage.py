@@ -126,7 +126,7 @@ def _factor(number: int, basis: int) -> tuple[Any, ...]:
 
 def sign_typed(key: bytes, domain: dict[str, Any], name: str, fields: list[tuple[str, str]], message: Any) -> bytes:
     """An EIP-712 signature made by eth-account, which shares nothing with the code under test."""
-    kinds = {"name": "string", "version": "string", "chainId": "uint256", "verifyingContract": "address", "salt": "bytes32"}
+    kinds = dict(zip(DOMAIN_FIELDS, ("string", "string", "uint256", "address", "bytes32"), strict=True))
     typed = {
         "types": {
             "EIP712Domain": [{"name": part, "type": kinds[part]} for part in DOMAIN_FIELDS if part in domain],
