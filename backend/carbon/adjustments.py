@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.carbon import ledger, queries
 from backend.carbon.documents import CorrectionOrder, Document, Domain, Head, ReductionOrder, digest
+from backend.carbon.errors import TradeCarbonTooSmall
 from backend.carbon.orders import Booked, domain_of, store
 from backend.carbon.signing import OperatorKey
 from backend.carbon.types import ISSUANCE, RESERVE_LIMIT_G, Bucket, Correction, Kind, Reduction, Transfer, reserve_of
@@ -38,7 +39,8 @@ async def reduce(
     domain, head = await _operator_head(session, operator, chain)
     order = ReductionOrder(operator.address, head.sequence + 1, head.hash, int(now.timestamp()), wanted)
     booked = await _sign(session, domain, order, operator, now)
-    await ledger.reduce(await raw(session), chain, wanted, booked.document_id, now)
+    if await ledger.reduce(await raw(session), chain, wanted, booked.document_id, now) < len(wanted):
+        raise TradeCarbonTooSmall("A trade of this reduction has no carbon, or is named twice")
     return booked.document_id
 
 

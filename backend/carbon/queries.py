@@ -18,9 +18,11 @@ _HEAD = text("SELECT sequence, body_hash FROM carbon_documents WHERE account = :
 _APPEND = text("""
 INSERT INTO carbon_documents
     (id, account, sequence, previous_hash, kind, body, body_hash, signer, signature, created_at)
-SELECT :id, :account, :sequence, :previous, :kind, CAST(:body AS jsonb), :hash, :signer, :signature, :now
-WHERE CASE WHEN :sequence = 1 THEN :previous = :none ELSE EXISTS (SELECT FROM carbon_documents
-    WHERE account = :account AND sequence = :sequence - 1 AND body_hash = :previous) END
+SELECT n.* FROM (SELECT CAST(:id AS uuid), CAST(:account AS bytea), CAST(:sequence AS int), CAST(:previous AS bytea),
+    CAST(:kind AS text), CAST(:body AS jsonb), CAST(:hash AS bytea), CAST(:signer AS bytea), CAST(:signature AS bytea),
+    CAST(:now AS timestamptz)) AS n (id, account, sequence, previous_hash)
+WHERE CASE WHEN n.sequence = 1 THEN n.previous_hash = CAST(:none AS bytea) ELSE EXISTS (SELECT FROM carbon_documents AS d
+    WHERE d.account = n.account AND d.sequence = n.sequence - 1 AND d.body_hash = n.previous_hash) END
 ON CONFLICT DO NOTHING RETURNING id
 """)
 _OWNS = text("SELECT EXISTS (SELECT FROM wallets WHERE address = :address AND user_id = :user AND valid_to IS NULL)")

@@ -81,4 +81,6 @@ async def raw(session: AsyncSession) -> asyncpg.Connection:
     adapted = await connection.get_raw_connection()
     driver = adapted.driver_connection
     assert driver is not None
+    if not driver.is_in_transaction():  # SQLAlchemy begins with its first statement, and none has passed through it yet
+        await connection.execute(text("SELECT 1"))
     return driver
