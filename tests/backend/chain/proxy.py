@@ -54,10 +54,8 @@ class Proxy:
                 )
                 body = await self._answer(await reader.readexactly(length))
                 await asyncio.sleep(self.delay_s)
-                writer.write(
-                    f"HTTP/1.1 {self.status} X\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-                    + body
-                )
+                answer = f"HTTP/1.1 {self.status} X\r\ncontent-type: application/json\r\n"
+                writer.write(answer.encode() + f"content-length: {len(body)}\r\n\r\n".encode() + body)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,8 +25,8 @@ from tests.backend.chain.projector import RecordingProjector
 
 ZERO = "0x" + "00" * 20
 CREATE_RECORDS = """CREATE TABLE test_records (
-    chain smallint, block_hash bytea, log_index integer, block_number bigint, trade bytea, is_final boolean DEFAULT false,
-    applied integer DEFAULT 1, PRIMARY KEY (chain, block_hash, log_index))
+    chain smallint, block_hash bytea, log_index integer, block_number bigint, trade bytea,
+    is_final boolean DEFAULT false, applied integer DEFAULT 1, PRIMARY KEY (chain, block_hash, log_index))
 --;;
 CREATE TABLE test_orphans (number bigint GENERATED ALWAYS AS IDENTITY, block_number bigint, log_index integer)
 --;;
@@ -126,6 +127,12 @@ class Stage:
             (row[0], row[1])
             for row in await self.rows("SELECT block_number, log_index FROM test_records ORDER BY 1, 2")
         ]
+
+    async def caught_up(self, timeout_s: float = 10) -> None:
+        """Return once a follower that runs beside has recorded the whole chain."""
+        async with asyncio.timeout(timeout_s):
+            while await self.records() != self.log.truth():  # noqa: ASYNC110 (the follower is another process's)
+                await asyncio.sleep(0.05)
 
     async def rows(self, sql: str) -> list[Any]:
         """Rows of a query as gridx_service."""

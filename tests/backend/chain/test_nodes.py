@@ -145,9 +145,7 @@ async def test_run__node_lies_for_a_while__is_reported_and_caught_up_with_the_ot
     stop = asyncio.Event()
     running = asyncio.create_task(stage.again(proxy.url, stage.anvil.rpc_url, options=OPTIONS).run(stop))
 
-    async with asyncio.timeout(10):
-        while await stage.records() != stage.log.truth():
-            await asyncio.sleep(0.05)
+    await stage.caught_up()
     stop.set()
     await running
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real reorganisations: what was recorded on a fork that lost is undone, newest first; what was final is not touched."""
+"""Real reorganisations: what was recorded on a fork that lost is undone, newest first; what was final stays."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -160,6 +161,47 @@ async def test_observe_many__same_block_again__reads_its_receipts_once(stage: St
     await observer.observe_many(txs)
 
     assert proxy.methods.count("eth_getBlockReceipts") == 3
+
+
+async def test_observe_many__several_of_the_last_blocks__are_found_by_reading_the_blocks(
+    stage: Stage, proxy: Proxy
+) -> None:
+    txs = [_raw(stage.log.trades(2)) for _ in range(5)]
+    observer = Observer(stage.again(proxy.url).rpc, stage.chain)
+
+    found = await observer.observe_many([*txs, bytes(32)])
+
+    assert [found[tx].depth for tx in txs] == [5, 4, 3, 2, 1]
+    assert [len(found[tx].receipt.logs) for tx in txs if found[tx].receipt] == [2] * 5
+    assert found[bytes(32)].state is TxState.NOT_FOUND
+    assert proxy.methods.count("eth_getTransactionReceipt") == 1
+
+
+async def test_observe_many__reorganised_since_the_blocks_were_read__believes_only_the_new_chain(stage: Stage) -> None:
+    txs = [_raw(stage.log.trades(1)) for _ in range(5)]
+    observer = Observer(stage.rpc, stage.chain)
+    before = await observer.observe_many(txs)
+    stage.anvil.rpc("anvil_reorg", 3, [])
+
+    after = await observer.observe_many(txs)
+
+    assert {seen.state for seen in before.values()} == {TxState.MINED}
+    assert [after[tx].state is TxState.MINED for tx in txs] == [True, True, False, False, False]
+
+
+async def test_take_recorder_lock__held_by_another__waits_for_its_end(stage: Stage) -> None:
+    async with stage.db.begin() as first:
+        await service.take_recorder_lock(first, stage.chain)
+
+        async def second() -> None:
+            async with stage.db.begin() as session:
+                await service.take_recorder_lock(session, stage.chain)
+
+        waiting = asyncio.create_task(second())
+        finished, _ = await asyncio.wait({waiting}, timeout=0.5)
+
+    await asyncio.wait_for(waiting, 5)
+    assert finished == set()
 
 
 async def test_final_nonces__sender_of_trades__counts_only_final_blocks(stage: Stage) -> None:
@@ -326,10 +368,10 @@ def test_read_deployment__none_yet__is_said(tmp_path: Path) -> None:
 
 async def test_write__as_the_api_role__is_refused(stage: Stage, db: Database, audit_db: Database) -> None:
     for role in (db, audit_db):
-        with pytest.raises(DBAPIError, match="permission denied|read-only"):
-            async with role.begin() as session:
-                await service.take_recorder_lock(session, stage.chain)
+        async with role.begin() as session:
+            with pytest.raises(DBAPIError, match=r"permission denied|read-only"):
                 await service.register_chain(session, **{**_facts(stage), "contract_address": bytes(20)})
+            await session.rollback()
 
 
 async def test_delete__an_observation_as_the_service_role__is_refused(stage: Stage) -> None:
