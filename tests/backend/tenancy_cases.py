@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""For each route of the API: what it must answer to a stranger who names another community's rows.
+
+Every route has exactly one case here, or `test_tenancy.py` fails. `{names}` in path, query and body stand for the
+rows that `tenancy_world.py` makes in community South; the stranger is the operator of community North.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+PAGE_SIZE = {"limit": "100"}
+HASH = "0x" + "ab" * 32
+HEX = "0x" + "11" * 65
+ADDRESS = "0x" + "09" * 20
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`stranger` are the statuses allowed for a stranger; `public` says why nobody needs to sign in.
+
+    `owner` is True where the owner of the named row, sending the same, is served: proof that the row exists.
+    `last` is for routes that end the stranger's own session or account.
+    """
+
+    stranger: tuple[int, ...]
+    query: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+    public: str = ""
+    owner: bool = False
+    last: bool = False
+
+
+def public(why: str, *stranger: int, **facts: Any) -> Case:
+    """A route for everybody; it must still show nothing of anybody's."""
+    return Case(stranger, public=why, **facts)
+
+
+SIGN_IN = "signing in is how one stops being a stranger"
+OPERATIONS = "for probes and scrapers inside the network; holds no tenant's rows"
+CHAIN = "what is on chain is public"
+HOUSE = {"name": "Mine now", "capacityKw": "1", "latitude": 0, "longitude": 0}
+READING = {"houseId": "{south_house}", "start": "2026-06-01T12:00:00Z", "minutes": 15, "productionKwh": "9"}
+SPENDING = {
+    "account": "{south_wallet}",
+    "carbonKg": "0.001",
+    "sequence": 1,
+    "previousHash": "0x" + "00" * 32,
+    "expiry": 4102444800,
+    "signature": HEX,
+}
+
+CASES: dict[str, Case] = {
+    # operations
+    "GET /health": public(OPERATIONS, 200, 503),
+    "GET /health/detailed": public(OPERATIONS, 200, 503),
+    "GET /metrics": public(OPERATIONS, 200),
+    "GET /.well-known/jwks.json": public("public keys", 200),
+    # sign-in
+    "POST /api/auth/register": public(SIGN_IN, 422, body={"email": "south-owner@example.org"}),
+    "POST /api/auth/login": public(SIGN_IN, 401, body={"email": "south-owner@example.org", "password": "guess guess"}),
+    "GET /api/auth/siwe/nonce": public(SIGN_IN, 200),
+    "POST /api/auth/siwe/verify": public(SIGN_IN, 422, body={"message": "x", "signature": "0x00"}),
+    "POST /api/auth/refresh": public(SIGN_IN, 401, body={"refreshToken": "guess"}),
+    "POST /api/auth/logout": Case((204,), last=True),
+    # users
+    "GET /api/users": Case((200,), query=PAGE_SIZE),
+    "GET /api/users/me": Case((200,)),
+    "PUT /api/users/me": Case((200,), body={"name": "Stranger"}),
+    "DELETE /api/users/me": Case((204,), last=True),
+    "PUT /api/users/me/password": Case((401,), body={"currentPassword": "x", "newPassword": "long enough now"}),
+    "GET /api/users/me/wallets": Case((200,)),
+    "POST /api/users/me/wallets": Case((409,), body={"nonce": "{south_nonce}", "signature": HEX}),
+    "POST /api/users/me/wallets/challenge": Case((201,), body={"address": ADDRESS}),
+    "DELETE /api/users/me/wallets/replacements/{south_replacement}": Case((404,)),
+    "GET /api/users/me/memberships": Case((200,)),
+    "POST /api/users/me/memberships/{south_org}/acceptance": Case((404,)),
+    "GET /api/users/{south_owner}": Case((404,), owner=True),
+    "PUT /api/users/{south_owner}": Case((404,), body={"name": "Taken over"}),
+    "DELETE /api/users/{south_owner}": Case((404,)),
+    # organisations
+    "GET /api/organizations": Case((200,), query=PAGE_SIZE),
+    "POST /api/organizations": Case((403,), body={"kind": "company", "name": "X", "slug": "x"}),
+    "GET /api/organizations/{south_org}": Case((404,), owner=True),
+    "PUT /api/organizations/{south_org}": Case((404,), body={"name": "Taken over"}),
+    "DELETE /api/organizations/{south_org}": Case((403,)),
+    "GET /api/organizations/{south_org}/memberships": Case((404,), owner=True),
+    "POST /api/organizations/{south_org}/memberships": Case((404,), body={"userId": "{stranger}", "role": "operator"}),
+    "PUT /api/organizations/{south_org}/memberships/{south_owner}": Case((404,), body={"role": "operator"}),
+    "DELETE /api/organizations/{south_org}/memberships/{south_owner}": Case((404,)),
+    # API keys
+    "GET /api/api-keys": Case((200,)),
+    "POST /api/api-keys": Case((404,), body={"name": "k", "scopes": ["read"], "orgId": "{south_org}"}),
+    "DELETE /api/api-keys/{south_key}": Case((404,)),
+    "POST /api/api-keys/introspection": Case((403,), body={"key": "gxk_guess", "clientIp": "127.0.0.1"}),
+    # emission factors, chain
+    "GET /api/emission-factors": public("factors are published", 200),
+    "GET /api/blockchain/status": public(CHAIN, 200, 404, 503),
+    "GET /api/blockchain/contract": public(CHAIN, 200, 404, 503),
+    f"GET /api/blockchain/tx/{HASH}": public(CHAIN, 404, 503),
+    f"GET /api/blockchain/trades/{HASH}/verify": public(CHAIN, 404, 503),
+    f"GET /api/blockchain/trades/{HASH}/proof": public(CHAIN, 404, 503),
+    "GET /api/blockchain/audit": public("audit reports speak of what is on chain", 200, 404),
+    "POST /api/blockchain/audit": Case((403,)),
+    # houses and readings
+    "GET /api/houses": Case((200,), query=PAGE_SIZE),
+    "POST /api/houses": Case((403, 404, 422), body=HOUSE | {"ownerId": "{south_owner}"}),
+    "GET /api/houses/{south_house}": Case((404,), owner=True),
+    "PUT /api/houses/{south_house}": Case((404,), body=HOUSE),
+    "DELETE /api/houses/{south_house}": Case((404,)),
+    "PUT /api/houses/{south_house}/device-key": Case((404,), body={"deviceKey": ADDRESS}),
+    "GET /api/energy-production": Case(
+        (404,),
+        query={"houseId": "{south_house}", "from": "2026-06-01T00:00:00Z", "to": "2026-06-02T00:00:00Z"},
+        owner=True,
+    ),
+    "POST /api/energy-production": Case((404, 422), body=READING),
+    "POST /api/energy-production/uploads": Case((404, 415, 422), query={"houseId": "{south_house}"}),
+    # trades
+    "POST /api/energy-trades": Case(
+        (403, 404, 503),
+        body={
+            "sellerId": "{south_owner}",
+            "buyerId": "{south_operator}",
+            "energyKwh": "1",
+            "pricePerKwh": "1",
+            "txHash": HASH,
+        },
+    ),
+    "GET /api/energy-trades": public("trades are public by wallet address", 200, query={"userId": "{south_owner}"}),
+    f"GET /api/energy-trades/{HASH}": public("trades are public by wallet address", 404),
+    # carbon
+    "GET /api/carbon-wallet/leaderboard": public("the board is public", 200),
+    "GET /api/carbon-wallet/leaderboard/me": Case((200,)),
+    "GET /api/carbon-wallet/certificates/{unknown}": public("whoever holds a certificate may check it", 404),
+    "GET /api/carbon-wallet/certificates/{unknown}/page": public("whoever holds a certificate may check it", 404),
+    "GET /api/carbon-wallet/certificates/{unknown}/pdf": public("whoever holds a certificate may check it", 404),
+    "GET /api/carbon-wallet/{south_owner}": Case((404,), owner=True),
+    "GET /api/carbon-wallet/{south_owner}/transactions": Case((404,), owner=True),
+    "GET /api/carbon-wallet/{south_owner}/retirements": Case((404,), owner=True),
+    "POST /api/carbon-wallet/{south_owner}/retirements": Case((403, 404), body=SPENDING | {"reason": "mine now"}),
+    "GET /api/carbon-wallet/{south_owner}/transfers": Case((404,), owner=True),
+    "POST /api/carbon-wallet/{south_owner}/transfers": Case((403, 404), body=SPENDING | {"recipient": ADDRESS}),
+    "GET /api/carbon-wallet/{south_owner}/retirements/prepared": Case(
+        (403, 404), query={"account": "{south_wallet}", "carbonKg": "0.001", "reason": "mine now"}
+    ),
+    "GET /api/carbon-wallet/{south_owner}/transfers/prepared": Case(
+        (403, 404), query={"account": "{south_wallet}", "carbonKg": "0.001", "recipient": ADDRESS}
+    ),
+}
+
+# Tables that the API's role may read whole, and why that gives nobody's rows away; others are under row security.
+PUBLIC_TABLES: dict[str, str] = {
+    "chains": CHAIN,
+    "chain_blocks": CHAIN,
+    "chain_cursor": CHAIN,
+    "chain_events": CHAIN,
+    "chain_meters": CHAIN,
+    "chain_communities": CHAIN,
+    "emission_factors": CHAIN,
+    "energy_trades": "trades are public by wallet address; users appear as ids only",
+    "seller_statistics": "sums over public trades",
+    "leaderboard": "the board is public; holders appear as ids only",
+    "leaderboard_histogram": "counts of the public board",
+    "audit_reports": "audit reports speak of what is on chain",
+    "leaderboard_holders": "which places of the board belong to users, as ids",
+}
+# Unique keys that do not lead with the tenant: the key is a random secret or id, or is meant to be unique among all.
+GLOBAL_KEYS: dict[str, str] = {
+    "users_email_key": "one account per e-mail address",
+    "wallets_one_owner": "an address has one owner at a time",
+    "organizations_slug_key": "names an organisation in addresses",
+    "organizations_domain_key": "a domain belongs to one organisation",
+    "organizations_community_number_key": "the number on chain",
+    "refresh_tokens_token_hash_key": "hash of a random secret",
+    "api_keys_key_hash_key": "hash of a random secret",
+    "siwe_nonces_pkey": "hash of a random secret; nobody is signed in yet",
+    "houses_meter_key": "a meter on chain stands in one house",
+    "houses_id_reading_minutes_key": "target of a foreign key; leads with the house's random id",
+    "carbon_documents_body_hash_key": "hash of a signed document: the same document counts once",
+    "carbon_transactions_of_trade": "a trade on chain earns once for each time it is confirmed",
+    "carbon_transactions_of_document": "leads with the document's random id",
+    "carbon_reserve_claims_document_id_community_key": "leads with the document's random id",
+}
+# Policies that let the API's role read (or write) every row, and why.
+OPEN_POLICIES: dict[str, str] = {}
+# SECURITY DEFINER functions and the tables under row security that each may touch.
+DEFINER_FUNCTIONS: dict[str, set[str]] = {
+    # nobody but these may write balances; they return nothing, and wallets in them are addresses, not people
+    "carbon_apply": {"carbon_wallet"},
+    "carbon_lock_ledger": {"carbon_wallet"},
+    "carbon_check_trades": {"carbon_transactions"},
+}
