@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ import httpx
 from scripts.demo.chain_client import Wallet
 
 TIMEOUT_S = 60.0
+RETRIES = 10
+LONGEST_WAIT_S = 5
 
 
 class ApiRefused(Exception):
@@ -74,19 +77,29 @@ class Api:
 
     async def get(self, path: str, **query: Any) -> Answer:
         """GET; raises ApiRefused."""
-        return _answer(await self._http.get(path, params=query))
+        return await self._ask("GET", path, params=query)
 
     async def post(self, path: str, body: Any = None) -> Answer:
         """POST JSON; raises ApiRefused."""
-        return _answer(await self._http.post(path, json=body))
+        return await self._ask("POST", path, json=body)
 
     async def put(self, path: str, body: Any) -> Answer:
         """PUT JSON; raises ApiRefused."""
-        return _answer(await self._http.put(path, json=body))
+        return await self._ask("PUT", path, json=body)
 
     async def upload(self, path: str, content: str, content_type: str) -> Answer:
         """POST a file; raises ApiRefused."""
-        return _answer(await self._http.post(path, content=content.encode(), headers={"Content-Type": content_type}))
+        return await self._ask("POST", path, content=content.encode(), headers={"Content-Type": content_type})
+
+    async def _ask(self, method: str, path: str, **request: Any) -> Answer:
+        """Send and take the envelope off; told to come back later (429, 503 with Retry-After), come back."""
+        for _ in range(RETRIES):
+            response = await self._http.request(method, path, **request)
+            wait_s = response.headers.get("Retry-After", "")
+            if response.status_code not in (429, 503) or not wait_s.isdecimal():
+                break
+            await asyncio.sleep(min(int(wait_s), LONGEST_WAIT_S))
+        return _answer(response)
 
     async def all_pages(self, path: str, **query: Any) -> list[dict[str, Any]]:
         """Every item of a list."""

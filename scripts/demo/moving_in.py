@@ -23,6 +23,7 @@ REGION = "CAMX"
 CURRENCY = "USD"
 TIME_ZONE = "America/Los_Angeles"
 ALLOWANCE_WEI = 10**18
+UPLOADS_AT_ONCE = 2
 CSV_HEADER = "meter,start,minutes,productionKwh,consumptionKwh,exportKwh,importKwh,source,signature"
 
 
@@ -150,7 +151,7 @@ async def read_meters(scene: Scene) -> None:
 
     title = f"houses registered, {expected} signed readings each uploaded"
     with scene.screen.chapter(title, len(scene.households)) as advance:
-        await together(read, scene.households, advance)
+        await together(read, scene.households, advance, at_once=UPLOADS_AT_ONCE)
 
 
 async def _register_house(household: Household) -> str:

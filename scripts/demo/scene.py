@@ -122,10 +122,14 @@ def _short(answer: Any) -> str:
 
 
 async def together(
-    work: Callable[[T], Awaitable[R]], items: Iterable[T], advance: Callable[[int], None] = lambda pieces: None
+    work: Callable[[T], Awaitable[R]],
+    items: Iterable[T],
+    advance: Callable[[int], None] = lambda pieces: None,
+    *,
+    at_once: int = AT_ONCE,
 ) -> list[R]:
     """Do the work for all items, some at a time; results in the order of the items. The first failure ends all."""
-    slots = asyncio.Semaphore(AT_ONCE)
+    slots = asyncio.Semaphore(at_once)
 
     async def one(item: T) -> R:
         async with slots:
