@@ -33,11 +33,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """What the database's trade row says that decides about transfers. `delivered_wh` None: not settled yet."""
+    """What the database's trade row says that decides about transfers. `delivered_wh` None: not settled yet; `refused`:
+    both wallets are one person's, so the operator takes the whole claim back."""
 
     status: str
     cycle: int
     delivered_wh: int | None
+    refused: bool = False
 
 
 Wrong = tuple[str, Any, Any]
@@ -58,8 +60,8 @@ def check(trade: Trade, booked: Booked, entries: Sequence[Entry], mg_per_kwh: in
             continue
         if cycle > booked.cycle:
             yield f"cycle {cycle}", None, dict(kinds)
-        elif kinds["earned"] != kinds["reversed"] or kinds["released"] or kinds["reduced"]:
-            yield f"reversed in cycle {cycle}", kinds["earned"], kinds["reversed"]
+        elif kinds["earned"] != kinds["reversed"] + kinds["reduced"] or kinds["released"]:
+            yield f"reversed in cycle {cycle}", kinds["earned"] - kinds["reduced"], kinds["reversed"]
     present = sums[booked.cycle]
     if present["earned"] != trade.claim_g:
         yield "earned", trade.claim_g, present["earned"]
@@ -77,6 +79,8 @@ def check(trade: Trade, booked: Booked, entries: Sequence[Entry], mg_per_kwh: in
 
 def settlement(trade: Trade, booked: Booked, mg_per_kwh: int) -> tuple[int, int]:
     """Grams released and reduced of a trade, by what was delivered of it."""
+    if booked.refused:
+        return 0, trade.claim_g
     if booked.delivered_wh is None or not trade.claim_g:
         return 0, 0
     released = min(trade.claim_g, booked.delivered_wh * mg_per_kwh // 1_000_000)

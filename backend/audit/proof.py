@@ -21,7 +21,8 @@ so that no reader rounds them; other numbers are JSON integers. Null stands for 
 - `factor`: provenance of the claim's factor {factorId, region, basis, mgPerKwh, validFrom, validTo, effectiveAt,
   source, vintage, documentHash}, or null.
 - `database`: the row as recorded, in the same words as `trade` and `claim`, with {blockNumber, blockHash, txHash,
-  cycle}. A row may say `reason` "same_user" (both wallets are one person's, so it earns nothing) against the claim.
+  cycle}. A row may say `reason` "same_user" against the claim: both wallets are one person's, and a document of the
+  operator takes the whole claim back.
 - `transfers`: the ledger's rows of the trade {kind, debit, debitBucket, credit, creditBucket, grams, cycle, community,
   deliveryStart, document}; `document` is an index into `documents`, or null.
 - `documents`: signed orders that the transfers name {body, signer, signature}: EIP-712 typed messages.

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,9 +137,6 @@ class TradeComparison:
             if expected == found:
                 continue
             if name == "ineligible_reason" and self._is_same_person(trade, row):
-                self.totals.expected_g[trade.buyer] -= trade.claim_g
-                continue
-            if name == "claim_g" and self._is_same_person(trade, row) and found == 0:
                 continue
             self.findings.add(Difference(Code.TRADE_TAMPERED, subject, name, expected, found))
         if row["status"] == "ORPHANED":
@@ -150,8 +147,8 @@ class TradeComparison:
 
     @staticmethod
     def _is_same_person(trade: Trade, row: Row) -> bool:
-        """Both wallets belong to one user, which only the database knows: the trade earns nothing then. That the
-        wallets are that user's is checked for all rows at once (`people`)."""
+        """Both wallets belong to one user, which only the database knows: the operator takes the claim back then, by a
+        signed document. That the wallets are that user's is checked for all rows at once (`compare_people`)."""
         same = row["seller_id"] is not None and row["seller_id"] == row["buyer_id"]
         return bool(same and trade.reason is None and row["ineligible_reason"] == "same_user")
 
@@ -167,13 +164,9 @@ class TradeComparison:
             )
 
     def _check_ledger(self, trade: Trade, row: Row) -> None:
-        if self._is_same_person(trade, row):
-            entries: Sequence[Entry] = entries_of(row)
-            if entries:
-                self._wrong(trade, "earned", 0, sum(entry.grams for entry in entries))
-            return
         factor = self.history.factors.get(trade.factor_id)
-        booked = Booked(row["status"], row["cycle"], row["delivered_wh"] if row["settled_at"] else None)
+        delivered_wh = row["delivered_wh"] if row["settled_at"] else None
+        booked = Booked(row["status"], row["cycle"], delivered_wh, refused=self._is_same_person(trade, row))
         rate = factor.mg_per_kwh if factor else 0
         for what, expected, found in check(trade, booked, entries_of(row), rate):
             self._wrong(trade, what, expected, found)

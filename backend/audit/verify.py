@@ -199,12 +199,11 @@ def _check_content(bundle: Mapping[str, Any], verdict: Verdict) -> Iterator[str]
         "cycle": row["cycle"],
     }
     recorded = trade_facts(trade) | claim_facts(trade) | place
-    if row["reason"] == SAME_USER and trade.reason is None:
-        yield from _parts("database", recorded | {"reason": SAME_USER, "claimGrams": "0"}, row)
-        yield from _same("transfers", [], bundle["transfers"])
-        return
+    refused = row["reason"] == SAME_USER and trade.reason is None
+    if refused:
+        recorded["reason"] = SAME_USER
     yield from _parts("database", recorded, row)
-    yield from _check_transfers(bundle, trade, factor)
+    yield from _check_transfers(bundle, trade, factor, refused=refused)
 
 
 def _parts(name: str, expected: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
@@ -215,7 +214,9 @@ def _parts(name: str, expected: Mapping[str, Any], found: Mapping[str, Any]) -> 
         yield from _same(f"{name}.{key}", value, found[key])
 
 
-def _check_transfers(bundle: Mapping[str, Any], trade: Trade, factor: Factor | None) -> Iterator[str]:
+def _check_transfers(
+    bundle: Mapping[str, Any], trade: Trade, factor: Factor | None, *, refused: bool
+) -> Iterator[str]:
     stated = bundle["stated"]
     if sorted(stated) != ["deliveredWh", "status"] or stated["status"] not in ("CONFIRMED", "FINAL", "ORPHANED"):
         yield "stated: no state of a trade"
@@ -227,7 +228,7 @@ def _check_transfers(bundle: Mapping[str, Any], trade: Trade, factor: Factor | N
         yield "documents: not those that the transfers name"
         return
     entries = [_entry(item) for item in bundle["transfers"]]
-    booked = Booked(stated["status"], bundle["database"]["cycle"], delivered)
+    booked = Booked(stated["status"], bundle["database"]["cycle"], delivered, refused)
     for what, expected, found in check_ledger(trade, booked, entries, factor.mg_per_kwh if factor else 0):
         yield f"transfers: {what}: {_shown(found)} instead of {_shown(expected)}"
     for place, item in enumerate(documents):

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The audit against the real follower, recorder and settlement: they share nothing but the ABI, and must agree."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+import backend.audit
+from backend.audit.compare import Request, audit
+from backend.audit.fetch import Options
+from backend.market import decoding
+from tests.backend.market.conftest import FINALITY_DEPTH, town
+
+AUDIT = Path(backend.audit.__file__).parent
+__all__ = ["town"]
+
+
+@pytest.fixture
+def check(town, databases):
+    """Audit the town's database."""
+
+    async def run():
+        request = Request(
+            rpc_urls=[town.stage.anvil.rpc_url],
+            database_url=databases.audit,
+            deployment=town.stage.deployment,
+            options=Options(finality_depth=FINALITY_DEPTH),
+            wait_s=0,
+        )
+        return await audit(request, clock=lambda: datetime.now(UTC))
+
+    return run
+
+
+async def test_audit__a_day_of_the_real_recorder__finds_nothing(town, check):
+    filled = town.stage.fill(1, 2, 2000)
+    town.stage.fill(3, 4, 3000)
+    alone = town.stage.log(1, 2)
+    town.stage.confirm(alone, 2, 1, 2)
+    town.stage.log_many(3, 4, 5)
+    await town.confirm(FINALITY_DEPTH)
+    await town.read(1, export=2500, production=5000)
+    await town.read(2, **{"import": 5000})
+    await town.read(3, export=9000, production=9000)
+    await town.read(4, **{"import": 2000})
+    await town.settle()
+    town.stage.fill(1, 2, 100)
+    await town.confirm()
+
+    report = await check()
+
+    assert [difference.row() for difference in report.findings] == []
+    assert report.totals.trades == 8
+    assert report.totals.not_yet_final == 1
+    assert report.totals.documents > 0
+    assert filled
+
+
+async def test_audit__trades_orphaned_and_mined_again__finds_nothing(town, check):
+    trade_id = town.stage.fill(1, 2, 2000)
+    await town.confirm(2)
+    town.stage.anvil.rpc("anvil_reorg", 3, [])
+    await town.confirm(3)
+    assert (await town.trade(trade_id)).status == "ORPHANED"
+    town.stage.fill(3, 4, 700)
+    await town.confirm(FINALITY_DEPTH)
+
+    report = await check()
+
+    assert [difference.row() for difference in report.findings] == []
+    assert report.totals.trades == 1
+
+
+async def test_audit__two_wallets_of_one_person__finds_nothing(town, check):
+    async with town.db.begin() as session:
+        await session.execute(
+            text("UPDATE wallets SET user_id = :u WHERE user_id = :v"), {"u": town.people[1], "v": town.people[2]}
+        )
+    trade_id = town.stage.fill(1, 2, 2000)
+    await town.confirm(FINALITY_DEPTH)
+    assert (await town.trade(trade_id)).ineligible_reason == "same_user"
+
+    report = await check()
+
+    assert [difference.row() for difference in report.findings] == []
+
+
+async def test_audit__recorder_decodes_wrongly__is_found(town, check, monkeypatch):
+    """The recorder's decoder is broken; the audit, which has its own, names each trade that suffers."""
+    true = decoding.decode_logged
+
+    def wrong(log):
+        return replace(true(log), energy_wh=true(log).energy_wh + 1)
+
+    for module in ("backend.market.projection", "backend.market.decoding"):
+        monkeypatch.setattr(f"{module}.decode_logged", wrong)
+    trade_id = town.stage.log(1, 2)
+    await town.confirm(FINALITY_DEPTH)
+
+    report = await check()
+
+    assert [(item.code, item.subject, item.field) for item in report.findings] == [
+        ("trade.tampered", "0x" + trade_id.hex(), "energy_wh")
+    ]
+
+
+def test_imports__of_the_audit__name_nothing_of_the_recorder():
+    forbidden = ("backend.chain", "backend.market", "backend.carbon", "backend.sites", "backend.emissions")
+
+    for path in AUDIT.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)]
+            assert not [name for name in names if name.startswith(forbidden)], path
+
+
+def test_imports__of_what_decides__use_nothing_of_the_core():
+    """Only the edges (routes, tasks, storing of reports) touch the ground that the recorder stands on as well."""
+    edges = {"router.py", "tasks.py", "schemas.py", "errors.py", "events.py", "service.py", "cli.py"}
+
+    for path in AUDIT.glob("*.py"):
+        if path.name not in edges:
+            assert "backend.core" not in path.read_text(), path
