@@ -24,6 +24,7 @@ from backend.accounts.deps import identify
 from backend.accounts.service import PrincipalReader, make_accounts
 from backend.api import errors, health, openapi
 from backend.api.middleware import Around
+from backend.api.wallet_calls import contract_caller
 from backend.audit import router as audit
 from backend.carbon import router as carbon
 from backend.carbon.signing import OperatorKey
@@ -41,6 +42,7 @@ from backend.core.settings import Settings
 from backend.emissions import router as emissions
 from backend.market import router as market
 from backend.market.posting import Poster
+from backend.market.wallet_use import has_unfinished_trades
 from backend.sites import router as sites
 
 log = structlog.get_logger()
@@ -119,6 +121,8 @@ async def _open(app: FastAPI, settings: Settings) -> None:
         refresh_lifetime=timedelta(seconds=settings.refresh_token_s),
     )
     state.operator = OperatorKey.from_hex(settings.operator_key.get_secret_value())
+    state.call_contract = contract_caller(state.rpc)
+    state.unfinished_trades = has_unfinished_trades
     state.chain = None
     state.poster = None
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Celery edge of the market: settle delivery intervals."""
+"""Celery edge of the market: settle delivery intervals, hand over wallets whose hold is over."""
 
 from datetime import timedelta
 
 from celery import shared_task
 
+from backend.accounts import service as accounts
 from backend.carbon.signing import OperatorKey
 from backend.chain import service as chains
 from backend.core.clock import utc_now
@@ -12,6 +13,7 @@ from backend.core.db import Database
 from backend.core.settings import Settings
 from backend.core.tasks import run
 from backend.market.settling import settle_due
+from backend.market.wallet_use import has_unfinished_trades
 
 
 @shared_task(name="market.settle_due")  # type: ignore[untyped-decorator]
@@ -28,3 +30,9 @@ def settle_due_task() -> int:
         return await settle_due(db, chain, operator, now=utc_now(), deadline=deadline)
 
     return run(work)
+
+
+@shared_task(name="market.complete_replacements")  # type: ignore[untyped-decorator]
+def complete_replacements_task() -> int:
+    """Replace the wallets whose 24 hours are over and whose trades are final."""
+    return run(lambda db, settings: accounts.complete_replacements(db, has_unfinished_trades, now=utc_now()))

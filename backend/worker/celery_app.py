@@ -29,6 +29,7 @@ app.conf.update(
     beat_schedule={
         "settle": {"task": "market.settle_due", "schedule": timedelta(seconds=2), "options": {"expires": 10}},
         "credentials": {"task": "accounts.expire_credentials", "schedule": timedelta(minutes=10)},
+        "replacements": {"task": "market.complete_replacements", "schedule": timedelta(minutes=5)},
         "retention": {"task": "worker.retain", "schedule": crontab(minute=17)},
     },
 )
