@@ -23,18 +23,19 @@ REFRESH_ROWS = 20_000
 ALL_TIME = date(1970, 1, 1)
 _BOARD = "period = CAST(CAST(:period AS text) AS board_period) AND period_start = :start AND community = :community"
 _TOTAL = text(f"SELECT coalesce(sum(holders), 0)::bigint FROM leaderboard_histogram WHERE {_BOARD}")  # noqa: S608
-# Where page or rank begins: everybody in a higher bucket comes before, and only one bucket is walked through.
-_SEEK = text(f"""
-SELECT bucket, above FROM (
-    SELECT bucket, holders, sum(holders) OVER (ORDER BY bucket DESC) - holders AS above
-    FROM leaderboard_histogram WHERE {_BOARD} AND holders > 0
-) AS h WHERE above <= :offset AND :offset < above + holders
-""")  # noqa: S608 constants of this file
+# Everybody in a higher bucket comes before, so only one bucket of the histogram is walked through.
 _PAGE = text(f"""
-SELECT b.holder_id, b.net_g, u.leaderboard_name AS name FROM (
+WITH buckets AS (
+    SELECT bucket, holders, sum(holders) OVER (ORDER BY bucket DESC) - holders AS above, sum(holders) OVER () AS total
+    FROM leaderboard_histogram WHERE {_BOARD} AND holders > 0
+), begin AS (
+    SELECT (board_thresholds())[bucket + 1] AS below_g, above, total FROM buckets
+    WHERE above <= :offset AND :offset < above + holders
+)
+SELECT b.holder_id, b.net_g, u.leaderboard_name AS name, begin.total::bigint AS total FROM begin CROSS JOIN LATERAL (
     SELECT holder_id, net_g FROM leaderboard
-    WHERE {_BOARD} AND net_g > 0 AND net_g < coalesce((board_thresholds())[:bucket + 1], 9223372036854775807)
-    ORDER BY net_g DESC, holder_id OFFSET :offset LIMIT :limit
+    WHERE {_BOARD} AND net_g > 0 AND net_g < coalesce(begin.below_g, 9223372036854775807)
+    ORDER BY net_g DESC, holder_id OFFSET :offset - begin.above LIMIT :limit
 ) AS b LEFT JOIN users AS u ON u.id = b.holder_id ORDER BY b.net_g DESC, b.holder_id
 """)  # noqa: S608 constants of this file
 _MINE = text(f"SELECT net_g FROM leaderboard WHERE {_BOARD} AND holder_id = :holder AND net_g > 0")  # noqa: S608
@@ -99,18 +100,16 @@ async def total(session: AsyncSession, board: Board) -> int:
     return int(await session.scalar(_TOTAL, board.key()) or 0)
 
 
-async def page(session: AsyncSession, board: Board, *, limit: int, offset: int) -> list[Place]:
-    """Places `offset + 1` and on: by net grams, then by holder id. Empty behind the end."""
-    found = (await session.execute(_SEEK, board.key() | {"offset": offset})).first()
-    if found is None:
-        return []
-    above = int(found.above)
-    asked = board.key() | {"bucket": found.bucket, "offset": offset - above, "limit": limit}
-    rows = (await session.execute(_PAGE, asked)).all()
-    return [
+async def page(session: AsyncSession, board: Board, *, limit: int, offset: int) -> tuple[list[Place], int]:
+    """Places `offset + 1` and on (by net grams, then by holder id; none behind the end), and how many are ranked."""
+    rows = (await session.execute(_PAGE, board.key() | {"offset": offset, "limit": limit})).all()
+    if not rows:
+        return [], await total(session, board)
+    places = [
         Place(offset + place, row.holder_id, row.name or alias_of(row.holder_id), row.name is None, row.net_g)
         for place, row in enumerate(rows, start=1)
     ]
+    return places, rows[0].total
 
 
 async def place_of(session: AsyncSession, board: Board, holder_id: UUID) -> tuple[int, int] | None:

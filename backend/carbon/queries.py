@@ -21,7 +21,8 @@ INSERT INTO carbon_documents
 SELECT n.* FROM (SELECT CAST(:id AS uuid), CAST(:account AS bytea), CAST(:sequence AS int), CAST(:previous AS bytea),
     CAST(:kind AS text), CAST(:body AS jsonb), CAST(:hash AS bytea), CAST(:signer AS bytea), CAST(:signature AS bytea),
     CAST(:now AS timestamptz)) AS n (id, account, sequence, previous_hash)
-WHERE CASE WHEN n.sequence = 1 THEN n.previous_hash = CAST(:none AS bytea) ELSE EXISTS (SELECT FROM carbon_documents AS d
+WHERE CASE WHEN n.sequence = 1 THEN n.previous_hash = CAST(:none AS bytea) ELSE EXISTS (
+    SELECT FROM carbon_documents AS d
     WHERE d.account = n.account AND d.sequence = n.sequence - 1 AND d.body_hash = n.previous_hash) END
 ON CONFLICT DO NOTHING RETURNING id
 """)

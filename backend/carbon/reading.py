@@ -94,11 +94,8 @@ async def leaderboard(
     """
     async with service_db.begin() as session:
         board = await boards.current_board(session, period, community, day=day, now=now)
-        return (
-            board,
-            await boards.page(session, board, limit=page.limit, offset=page.offset),
-            await boards.total(session, board),
-        )
+        places, total = await boards.page(session, board, limit=page.limit, offset=page.offset)
+        return board, places, total
 
 
 async def around(
@@ -111,7 +108,8 @@ async def around(
         if mine is None:
             return board, []
         first = max(1, mine[0] - _NEIGHBOURS)
-        return board, await boards.page(session, board, limit=mine[0] - first + 1 + _NEIGHBOURS, offset=first - 1)
+        places, _ = await boards.page(session, board, limit=mine[0] - first + 1 + _NEIGHBOURS, offset=first - 1)
+        return board, places
 
 
 async def _balances(session: AsyncSession, user_id: UUID, actor: Actor) -> list[WalletBalance]:

@@ -47,7 +47,7 @@ async def test_leaderboard__in_the_recording_transaction__has_day_and_all_at_onc
         await service.post(session, [claim_of(buyer, 70)])
         inside = [await page(session, replace(ALL, period=p, start=s), limit=5, offset=0) for p, s in DAY_AND_ALL]
 
-    assert [[place.net_g for place in places] for places in inside] == [[70], [70]]
+    assert [[place.net_g for place in places] for places, _ in inside] == [[70], [70]]
     assert await board_of(service_db, Period.WEEK) == []
 
 
@@ -123,7 +123,7 @@ async def test_leaderboard__equal_grams__ranks_by_holder_id(service_db):
         await earn(service_db, person, 10)
 
     async with service_db.begin() as session:
-        places = await page(session, ALL, limit=10, offset=0)
+        places, _ = await page(session, ALL, limit=10, offset=0)
         ranks = [await place_of(session, ALL, person.user_id) for person in people]
 
     assert [place.holder_id for place in places] == sorted(person.user_id for person in people)
@@ -138,7 +138,7 @@ async def test_leaderboard__reversed_to_nothing__is_not_ranked(service_db):
         await service.reverse_trades(session, CHAIN, [trade], NOW)
 
     async with service_db.begin() as session:
-        lines = [place.net_g for place in await page(session, ALL, limit=10, offset=0)]
+        lines = [place.net_g for place in (await page(session, ALL, limit=10, offset=0))[0]]
         mine, count = await place_of(session, ALL, person.user_id), await total(session, ALL)
 
     assert (lines, mine, count) == ([5], None, 1)
@@ -152,7 +152,7 @@ async def test_leaderboard__every_page_and_every_rank__agree_with_a_plain_sort(s
     expected = sorted((-claim.grams, claim.holder_id) for claim in claims)
 
     async with service_db.begin() as session:
-        paged = [place for offset in range(0, 20, 3) for place in await page(session, ALL, limit=3, offset=offset)]
+        paged = [place for offset in range(0, 20, 3) for place in (await page(session, ALL, limit=3, offset=offset))[0]]
         ranks = [await place_of(session, ALL, holder) for _, holder in expected]
 
     assert [(-place.net_g, place.holder_id) for place in paged] == expected
