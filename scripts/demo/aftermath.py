@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from scripts.demo.cast import Cast
-from scripts.demo.scene import Household, Scene, Trade, expect, together, until
+from scripts.demo.scene import Household, Scene, StoryBroken, Trade, expect, together, until
 
 FINALITY_BLOCKS = 10
 SHOWN_PLACES = 10
@@ -89,19 +89,25 @@ async def check_wallets(scene: Scene, outcome: Outcome) -> dict[str, int]:
 
 
 async def spend(scene: Scene, earned: dict[str, int]) -> str:
-    """The richest wallet retires some carbon, the next gives some to the third; returns the certificate's address."""
+    """The richest wallet retires some carbon, the next gives some away; returns the certificate's address."""
     ranked = sorted(scene.households, key=lambda home: -earned.get(home.api.user_id, 0))
-    giver, heir = ranked[1], ranked[2]
-    retired_g = min(RETIRED_G, earned[ranked[0].api.user_id])
-    given_g = min(TRANSFERRED_G, earned[giver.api.user_id])
+    richest, giver = ranked[0], ranked[1]
+    if earned.get(giver.api.user_id, 0) < 2:
+        raise StoryBroken(f"expected that two homes have earned carbon; only {richest.home.name} has")
+    heir = ranked[2] if len(ranked) > 2 else richest
+    retired_g = min(RETIRED_G, earned[richest.api.user_id] // 2)
+    given_g = min(TRANSFERRED_G, earned[giver.api.user_id] // 2)
+    changes = {home.api.user_id: 0 for home in ranked}
+    changes[richest.api.user_id] -= retired_g
+    changes[giver.api.user_id] -= given_g
+    changes[heir.api.user_id] += given_g
     with scene.screen.chapter("one wallet retires carbon, one gives some away, both by signature"):
-        reason = "Our share of June, retired for the climate"
-        certificate = await _send(ranked[0], "retirements", retired_g, reason=reason)
+        certificate = await _send(richest, "retirements", retired_g, reason="Retired in the GridX demonstration")
         expect(certificate["intact"] is True, "the certificate is intact", certificate)
         await _send(giver, "transfers", given_g, recipient=heir.wallet.address)
-        for home, change in ((ranked[0], -retired_g), (giver, -given_g), (heir, given_g)):
+        for home in (richest, giver, heir):
             wallet = (await home.api.get(f"/api/carbon-wallet/{home.api.user_id}")).data
-            wanted = earned.get(home.api.user_id, 0) + change
+            wanted = earned.get(home.api.user_id, 0) + changes[home.api.user_id]
             got = _grams(wallet["availableKg"])
             expect(got == wanted, f"{home.home.name} has {wanted} g available afterwards", got)
     return str(certificate["verifyUrl"])

@@ -30,8 +30,8 @@ from scripts.demo.scene import StoryBroken
 from scripts.demo.screen import Screen
 from scripts.demo.story import tell
 from scripts.demo.summary import Summary, show
-from scripts.embedded.process import ProcessFailed
-from scripts.stack import FOLDER, ROOT, Stack, StackRunning
+from scripts.embedded.process import ROOT, ProcessFailed
+from scripts.stack import FOLDER, Stack, StackRunning
 
 DEMO_FOLDER = FOLDER / "demo"
 DATA_FOLDER = ROOT.parent / "shared" / "data"
@@ -122,11 +122,20 @@ def explain(problem: BaseException) -> str:
 
 
 async def _until_interrupted(screen: Screen, community: Community) -> Summary:
-    """SIGINT and SIGTERM end the story, and the stack stops in order."""
+    """SIGINT and SIGTERM end the story, and the stack stops in order; a second signal does not disturb that."""
     task = asyncio.current_task()
     assert task is not None
+    ended = False
+
+    def end() -> None:
+        nonlocal ended
+        if not ended:
+            ended = True
+            screen.say("\nstopping …")
+            task.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, end)
     return await perform(screen, community)
 
 

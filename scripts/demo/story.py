@@ -13,13 +13,14 @@ from pathlib import Path
 import httpx
 
 from scripts.demo import aftermath, moving_in, trading
-from scripts.demo.cast import cast
+from scripts.demo.cast import Cast, cast
 from scripts.demo.community import Community, plan
 from scripts.demo.scene import Scene, StoryBroken, expect
 from scripts.demo.screen import Screen
 from scripts.demo.summary import Summary, show_leaderboard
 from scripts.embedded.anvil import accounts
-from scripts.stack import ROOT, Stack
+from scripts.embedded.process import ROOT
+from scripts.stack import Stack
 
 DEVELOPMENT_KEYS = 10
 
@@ -55,7 +56,7 @@ async def tell(screen: Screen, community: Community, stack: Stack) -> Summary:
     return summary
 
 
-async def _trade(scene: Scene, parts: trading.Cast) -> None:
+async def _trade(scene: Scene, parts: Cast) -> None:
     offers = trading.sign_offers(scene, parts.filled)
     scene.screen.say(f"  {len(offers)} offers signed by {len({seller for _, seller in offers})} sellers (EIP-712)")
     await trading.trade_all(scene, parts, offers)

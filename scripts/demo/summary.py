@@ -75,7 +75,8 @@ def _is_logged_alone(trade_id: str) -> bool:
 
 def show_leaderboard(screen: Screen, places: list[dict[str, Any]]) -> None:
     """The first places."""
-    table = Table(title="Leaderboard: avoided-emission estimate, all time", title_justify="left")
+    screen.say("\nLeaderboard: avoided-emission estimate, all time (homes that did not opt in have an alias)")
+    table = Table()
     table.add_column("rank", justify="right")
     table.add_column("household")
     table.add_column("kg CO2e", justify="right")
@@ -88,7 +89,8 @@ def show_leaderboard(screen: Screen, places: list[dict[str, Any]]) -> None:
 
 def show(screen: Screen, summary: Summary) -> None:
     """The figures of the run."""
-    table = Table(title="Summary", title_justify="left", show_header=False)
+    screen.say("\nSummary")
+    table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
     rows = (
