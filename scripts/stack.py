@@ -323,7 +323,12 @@ class Stack:
             stderr=asyncio.subprocess.STDOUT,
         )
         self.anvil.rpc("evm_setAutomine", True)  # the deployment waits for its receipt within one call
-        output, _ = await command.communicate()
+        try:
+            output, _ = await command.communicate()
+        finally:
+            if command.returncode is None:
+                command.kill()
+                await command.wait()
         if self.block_time_s is not None:
             self.anvil.rpc("evm_setIntervalMining", self.block_time_s)
         if command.returncode != 0:

@@ -31,7 +31,7 @@ COMMANDS = {
     "follower": Entry("The chain follower: status.", "scripts/stack.py", "scripts.cli.status:follower"),
     "deploy": Entry("Deploy the contracts and record where.", "scripts/deploy.py", "scripts.cli.plain:deploy"),
     "audit": Entry("Rebuild everything from the chain and compare.", "backend/audit/cli.py", "scripts.cli.plain:audit"),
-    "verify": Entry("Verify the proof bundle of one trade.", "backend/audit/verify.py", "scripts.cli.plain:verify"),
+    "verify": Entry("Verify the proof bundle of one trade.", "backend/audit/cli.py", "scripts.cli.plain:verify"),
     "bench": Entry("Measure: gas, trades, follower, reads, …", "tests/bench", "scripts.cli.bench:bench"),
     "admin": Entry("Super admins: create.", "backend/accounts/people.py", "scripts.cli.admin:admin"),
     "doctor": Entry("What is missing, and how to get it.", "scripts/doctor.py", "scripts.cli.plain:doctor"),

@@ -40,5 +40,5 @@ setup = _program("setup", [str(ROOT / "scripts" / "setup.py")], "Prepare the mac
 doctor = _program("doctor", [str(ROOT / "scripts" / "doctor.py")], "What is missing, and how to get it.")
 demo = _program("demo", ["-m", "scripts.demo.main"], "A community's trading day, audited.")
 deploy = _program("deploy", ["-m", "scripts.deploy"], "Deploy the contracts.", with_stack=True)
-audit = _program("audit", ["-m", "backend.audit.cli"], "Rebuild and compare.", with_stack=True)
-verify = _program("verify", ["-m", "backend.audit.verify"], "Verify a proof bundle.", with_stack=True)
+audit = _program("audit", ["-m", "backend.audit.cli", "audit"], "Rebuild and compare.", with_stack=True)
+verify = _program("verify", ["-m", "backend.audit.cli", "verify"], "Verify a proof bundle.", with_stack=True)

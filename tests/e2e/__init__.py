@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stack as a whole, run as its users run it."""
