@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
@@ -62,27 +62,25 @@ def read_homes(folder: Path) -> Community:
 
 def _citylearn(path: Path) -> Iterator[Home]:
     first = _hours_between(CITYLEARN_ORIGIN, CITYLEARN_FIRST_DAY)
-    wanted = range(first, first + DAYS * 24)
+    wanted = {str(hour) for hour in range(first, first + DAYS * 24)}
     hours: dict[int, Hours] = defaultdict(list)
     capacity: dict[int, int] = {}
-    for row in _rows(path):
-        if int(row["t"]) in wanted:
-            building, nominal_kw = int(row["building"]), Decimal(row["pv_nominal_kw"])
-            capacity[building] = int(nominal_kw * 1000)
-            generation_wh = Decimal(row["solar_generation"]) * nominal_kw
-            hours[building].append((Decimal(row["non_shiftable_load"]) * 1000, generation_wh))
+    for row in _rows(path, "t", wanted):
+        building, nominal_kw = int(row["building"]), Decimal(row["pv_nominal_kw"])
+        capacity[building] = int(nominal_kw * 1000)
+        generation_wh = Decimal(row["solar_generation"]) * nominal_kw
+        hours[building].append((Decimal(row["non_shiftable_load"]) * 1000, generation_wh))
     for building, found in sorted(hours.items()):
         yield _home(f"Fontana {building}", capacity[building], found)
 
 
 def _sgsc(path: Path) -> Iterator[Home]:
+    half_hours = _half_hours(SGSC_FIRST_DAY)
     hours: dict[str, dict[int, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-    counted: dict[str, int] = defaultdict(int)
-    for row in _rows(path):
-        hour = _hour(row["reading_datetime"], SGSC_FIRST_DAY)
-        if hour is not None:
-            hours[row["customer_id"]][hour] += Decimal(row["general_supply_kwh"]) * 1000
-            counted[row["customer_id"]] += 1
+    counted: Counter[str] = Counter()
+    for row in _rows(path, "reading_datetime", half_hours):
+        hours[row["customer_id"]][half_hours[row["reading_datetime"]]] += Decimal(row["general_supply_kwh"]) * 1000
+        counted[row["customer_id"]] += 1
     for number, customer in enumerate(sorted(hours), 1):
         if counted[customer] != DAYS * 48:
             raise ValueError(f"customer {customer} has {counted[customer]} half hours in the chosen days")
@@ -90,33 +88,39 @@ def _sgsc(path: Path) -> Iterator[Home]:
 
 
 def _ausgrid(path: Path) -> Home:
-    hours: list[list[Decimal]] = [[Decimal(0), Decimal(0)] for _ in range(DAYS * 24)]
+    half_hours = _half_hours(AUSGRID_FIRST_DAY)
+    counted = 0
+    generation: dict[int, Decimal] = defaultdict(Decimal)
+    load: dict[int, Decimal] = defaultdict(Decimal)
+    for row in _rows(path, "", half_hours):
+        hour = half_hours[row[""]]
+        load[hour] += Decimal(row["GC"]) * 500
+        generation[hour] += Decimal(row["GG"]) * 500
+        counted += 1
+    if counted != DAYS * 48:
+        raise ValueError(f"{counted} half hours in the chosen days")
+    return _home("Sydney 12", AUSGRID_CAPACITY_W, [(load[hour], generation[hour]) for hour in range(DAYS * 24)])
+
+
+def _rows(path: Path, column: str, wanted: Container[str]) -> Iterator[dict[str, str]]:
+    """Rows whose `column` holds one of the wanted texts, by column name."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
         reader = csv.reader(lines)
-        next(reader)
-        for stamp, consumption_kw, generation_kw in reader:
-            hour = _hour(stamp, AUSGRID_FIRST_DAY)
-            if hour is not None:
-                hours[hour][0] += Decimal(consumption_kw) * 500
-                hours[hour][1] += Decimal(generation_kw) * 500
-    return _home("Sydney 12", AUSGRID_CAPACITY_W, [(hour[0], hour[1]) for hour in hours])
+        header = next(reader)
+        place = header.index(column)
+        for row in reader:
+            if row[place] in wanted:
+                yield dict(zip(header, row, strict=True))
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
-        yield from csv.DictReader(lines)
+def _half_hours(first_day: date) -> dict[str, int]:
+    """Stamps of the chosen days and the place of their full hour."""
+    midnight = datetime.combine(first_day, datetime.min.time())
+    return {str(midnight + timedelta(minutes=30 * place)): place // 2 for place in range(DAYS * 48)}
 
 
 def _hours_between(origin: datetime, day: date) -> int:
     return int((datetime(day.year, day.month, day.day) - origin) / timedelta(hours=1))
-
-
-def _hour(stamp: str, first_day: date) -> int | None:
-    """The place of a half hour's full hour in the chosen days, or None outside of them."""
-    if not first_day.isoformat() <= stamp[:10] <= (first_day + timedelta(days=DAYS - 1)).isoformat():
-        return None
-    moment = datetime.fromisoformat(stamp)
-    return (moment.date() - first_day).days * 24 + moment.hour
 
 
 def _home(name: str, capacity_w: int, hours: Hours) -> Home:

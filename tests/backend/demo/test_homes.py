@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     rows = [f"77,{stamp},0.2" for stamp in _stamps("2013-12-03")]
     _pack(tmp_path / "households" / real_homes.SGSC, ["customer_id,reading_datetime,general_supply_kwh", *rows])
     rows = [f"{stamp},0.3,0.8" for stamp in _stamps("2011-12-05", 6)]
-    _pack(tmp_path / "households" / real_homes.AUSGRID, ["time,GC,GG", *rows])
+    _pack(tmp_path / "households" / real_homes.AUSGRID, [",GC,GG", *rows])
     return tmp_path
 
 
