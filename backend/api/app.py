@@ -109,7 +109,7 @@ async def _open(app: FastAPI, settings: Settings) -> None:
         "user": settings.limit_user,
         "sign-in": settings.limit_sign_in,
     }
-    state.limiter = Limiter(settings.redis_url, named)
+    state.limiter = Limiter(state.redis, named)
     state.rpc = RpcClient(settings.rpc_url)
     state.principals = PrincipalReader(state.service_db)
     state.accounts = make_accounts(

@@ -8,7 +8,6 @@ from typing import Any
 import structlog
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -61,13 +60,20 @@ def observe_database(db: Database, role: str) -> None:
     POOL_SIZE.labels(role).set_function(pool.size)
     POOL_USED.labels(role).set_function(pool.checkedout)
     seconds = QUERIES.labels(role)
+    tracer = trace.get_tracer("gridx.database")
+    tracing = isinstance(trace.get_tracer_provider(), TracerProvider)
 
     def started(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
         conn.info["started"] = perf_counter()
+        if tracing:
+            conn.info["span"] = tracer.start_span(
+                "sql", attributes={"db.system": "postgresql", "db.statement": statement}
+            )
 
     def ended(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
         seconds.observe(perf_counter() - conn.info["started"])
+        if tracing:
+            conn.info.pop("span").end()
 
     event.listen(engine, "before_cursor_execute", started)
     event.listen(engine, "after_cursor_execute", ended)
-    SQLAlchemyInstrumentor().instrument(engine=engine)

@@ -51,6 +51,7 @@ async def confirm(
             delivery_date=judgement.delivery_date,
             delivery_start=terms.delivery_start,
             booked_at=now,
+            factor_id=terms.factor_id,
         )
         await carbon.post(session, [transfer])
     if judgement.ineligible_reason is Ineligible.SAME_USER:

@@ -136,6 +136,7 @@ async def _credit(
             delivery_date=judgement.delivery_date,
             delivery_start=terms.delivery_start,
             booked_at=now,
+            factor_id=trade.factor_id,
         )
         for trade, judgement, terms in ((item.trade, item.judgement, item.trade.terms) for item in booked)
         if judgement.claim_g > 0 and terms is not None and judgement.delivery_date is not None

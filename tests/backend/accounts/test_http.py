@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from backend.accounts import service
 from backend.accounts.types import OrgRole
 from backend.core.limits import Limiter
+from backend.core.redis import connect
 from backend.core.units import format_hex
 from tests.backend.accounts.helpers import (
     ALICE,
@@ -468,7 +469,7 @@ async def test_change_password__over_http__keeps_this_session(api):
 
 
 async def test_sign_in__faster_than_its_limit__is_told_to_wait(accounts_app, api, redis_url):
-    accounts_app.state.limiter = Limiter(redis_url, {"sign-in": "1/second"})
+    accounts_app.state.limiter = Limiter(connect(redis_url), {"sign-in": "1/second"})
     body = {"email": "no@one.org", "password": "wrong password"}
 
     answers = [await api.post("/api/auth/login", json=body) for _ in range(3)]
