@@ -208,8 +208,10 @@ class Follower:
                     batch, logs = [], 0
             if batch:
                 await batches.put(batch)
-        finally:
+        except Exception:
             await batches.put(None)
+            raise
+        await batches.put(None)  # never when cancelled: nobody takes from a full queue then
 
     async def _read(self, reader: Reader, cursor: Cursor, target: int) -> AsyncIterator[Block]:
         number, parent = cursor.next_block, cursor.last_hash

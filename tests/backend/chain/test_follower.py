@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from backend.chain.follower import FollowerOptions, Step
 from tests.backend.chain.support import Stage, block
 
@@ -146,6 +148,20 @@ async def test_follow__log_that_cannot_be_recorded__is_rejected_and_the_rest_goe
     assert await stage.rows("SELECT payload ->> 'log_index' FROM outbox WHERE name = 'chain.log_rejected.v1'") == [
         ("4",)
     ]
+
+
+async def test_follow__database_fails_while_batches_wait__gives_up_at_once(stage: Stage) -> None:
+    for _ in range(8):
+        stage.log.trades(1)
+    stage.again(options=FollowerOptions(finality_depth=8, logs_per_transaction=1, headers_per_request=1))
+    stage.projector.refuse = lambda log: True
+    stage.projector.error = lambda log: ConnectionResetError()
+
+    async with asyncio.timeout(5):
+        with pytest.raises(ConnectionResetError):
+            await stage.follower.step()
+
+    assert await stage.records() == []
 
 
 async def test_follow__lost_connection_in_the_projector__rejects_nothing_and_is_tried_again(stage: Stage) -> None:
