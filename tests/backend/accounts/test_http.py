@@ -11,6 +11,7 @@ from backend.accounts import service
 from backend.accounts.types import OrgRole
 from backend.core.limits import Limiter
 from backend.core.redis import connect
+from backend.core.redis import connect
 from backend.core.units import format_hex
 from tests.backend.accounts.helpers import (
     ALICE,
@@ -477,6 +478,7 @@ async def test_sign_in__faster_than_its_limit__is_told_to_wait(accounts_app, api
     assert answers[0].status_code == 401
     assert code(answers[-1]) == (429, "request.too_many")
     assert int(answers[-1].headers["retry-after"]) >= 1
+    await redis.aclose()
 
 
 async def test_jwks__published__checks_a_token_that_we_gave(api):
