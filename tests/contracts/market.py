@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,14 @@ class Logged:
     details: Details
 
 
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """What came of a transaction: whether it went through, and its logs."""
+
+    succeeded: bool
+    logs: Sequence[Any]
+
+
 class Market:
     """Households 0 to 3 live in `COMMUNITY`, 4 in `OTHER_COMMUNITY` (another region); `stranger` has no meter."""
 
@@ -103,16 +112,16 @@ class Market:
         parent = self.provider.make_request("eth_getBlockByHash", [block, False])["parentHash"]
         return Domain(self.provider.chain_id, log.address, bytes.fromhex(parent[2:]))
 
-    def offer(self, maker: Household | None = None, **fields: Any) -> Order:
+    def offer(self, household: Household | None = None, **fields: Any) -> Order:
         """A seller's order that any enrolled buyer may take."""
-        who = maker or self.seller
+        who = household or self.seller
         defaults = {"deliveryStart": self.start, "expiry": self.start + 7 * DAY_S, "slot": 1 << 3}
         return Order(**({"maker": who.address, "meter": who.meter} | defaults | fields))
 
-    def bid(self, maker: Household | None = None, **fields: Any) -> Order:
+    def bid(self, household: Household | None = None, **fields: Any) -> Order:
         """A buyer's order for the book."""
         defaults = {"isBid": True, "taker": self.log.address, "pricePerKwh": 6_000_000}
-        return self.offer(maker or self.buyer, **(defaults | fields))
+        return self.offer(household or self.buyer, **(defaults | fields))
 
     def sign(self, order: Order, key: bytes | None = None, domain: Domain | None = None) -> bytes:
         """Signature of the order by its maker's key, or another."""
@@ -139,6 +148,21 @@ class Market:
     def settle(self, *matches: tuple[Any, ...]) -> Any:
         """`settleMatched` by the settler. Returns ape's receipt."""
         return self.log.settleMatched(list(matches), sender=self.settler)
+
+    def send(self, call: Any, sender: str) -> Raw:
+        """Send a web3 call from an unlocked account without ape's ceremony; a reverted one is mined as well."""
+        transaction = call.transact({"from": sender, "gas": GAS_LIMIT, "gasPrice": 10**10})
+        receipt = self.web3.eth.wait_for_transaction_receipt(transaction, poll_latency=0.002)
+        return Raw(receipt["status"] == 1, receipt["logs"])
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Undo on chain whatever happens inside."""
+        snapshot = self.provider.make_request("evm_snapshot", [])
+        try:
+            yield
+        finally:
+            self.provider.make_request("evm_revert", [snapshot])
 
     def history(self) -> tuple[int, bytes]:
         """Count and head."""
