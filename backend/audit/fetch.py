@@ -31,7 +31,9 @@ from backend.audit.encoding import BadEncoding, bytes_of, keccak, number_of
 from backend.audit.rpc import Node, NodeFailed, NodeRefused
 
 HISTORY_SELECTOR = keccak(b"history()")[:4]
-RECEIPT_BLOCKS = 8
+RECEIPT_BLOCKS = 16
+FIRST_PAGE = 16
+PAGE_LOGS = 2_000
 
 
 class WrongChain(Exception):
@@ -159,18 +161,28 @@ class ChainReader:
 
     async def pages(self, anchor: Anchor) -> AsyncIterator[list[ChainLog]]:
         """Verified logs of the contract from its deployment to the anchor, in chain order, page by page."""
-        starts = range(self.deployment.block_number, anchor.number + 1, self.options.page_blocks)
         upcoming: asyncio.Task[_Page] | None = None
+        size, following = FIRST_PAGE, self.deployment.block_number
         try:
-            for first in starts:
-                page = await (upcoming or asyncio.create_task(self._load(first, anchor)))
-                following = first + self.options.page_blocks
-                upcoming = asyncio.create_task(self._load(following, anchor)) if following <= anchor.number else None
+            while following <= anchor.number:
+                page = await (upcoming or asyncio.create_task(self._load(following, size, anchor)))
+                following = page.last + 1
+                size = self._next_size(size, page)
+                upcoming = None
+                if following <= anchor.number:
+                    upcoming = asyncio.create_task(self._load(following, size, anchor))
                 self._link(page, anchor)
                 yield await self._verified(page)
         finally:
             if upcoming is not None:
                 upcoming.cancel()
+
+    def _next_size(self, size: int, page: _Page) -> int:
+        """Pages hold few logs however full the blocks are, so that memory stays bounded."""
+        held = sum(map(len, page.logs.values()))
+        if held > PAGE_LOGS:
+            return max(1, size * PAGE_LOGS // (2 * held))
+        return min(size * 2, self.options.page_blocks) if held < PAGE_LOGS // 4 else size
 
     async def tail(self, anchor: Anchor) -> list[ChainLog]:
         """Logs after the anchor up to the head as the first node tells them: not final, so not checked."""
@@ -180,8 +192,8 @@ class ChainReader:
                 logs.append(log_of(entry, time=0))
         return logs
 
-    async def _load(self, first: int, anchor: Anchor) -> _Page:
-        last = min(first + self.options.page_blocks - 1, anchor.number)
+    async def _load(self, first: int, size: int, anchor: Anchor) -> _Page:
+        last = min(first + size - 1, anchor.number)
         entries = await self._get_logs(first, last)
         found = {number_of(entry["blockNumber"]) for entry in entries}
         numbers = list(range(first, last + 1)) if self.linked else sorted(found)
@@ -242,8 +254,13 @@ class ChainReader:
             if number in page.logs or may_contain(header.logs_bloom, self._address_bits, self._topic_bits)
         ]
         verified: list[ChainLog] = []
-        for start in range(0, len(suspects), RECEIPT_BLOCKS):
-            part = suspects[start : start + RECEIPT_BLOCKS]
+        while suspects:
+            part = suspects[:1]
+            logs = len(page.logs.get(part[0].number, ()))
+            while len(part) < min(RECEIPT_BLOCKS, len(suspects)) and logs < PAGE_LOGS // 4:
+                part.append(suspects[len(part)])
+                logs += len(page.logs.get(part[-1].number, ()))
+            suspects = suspects[len(part) :]
             answers = await self.node.batch([("eth_getBlockReceipts", [hex(header.number)]) for header in part])
             for header, receipts in zip(part, answers, strict=True):
                 verified += self._logs_of_block(header, receipts, page.logs.get(header.number, []))
