@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from httpx import AsyncClient
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from httpx import AsyncClient, Response
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -179,3 +181,23 @@ async def sign_in_over_http(
 def bearer(entered: dict[str, object]) -> dict[str, str]:
     """The header of a signed-in request."""
     return {"Authorization": f"Bearer {entered['accessToken']}"}
+
+
+def token_for(user_id: UUID, **changes: object) -> dict[str, str]:
+    """An access token as the API would give; `changes` replace claims, signed with the right key."""
+    now = datetime.now(UTC)
+    said: dict[str, object] = {
+        "iss": "http://127.0.0.1:3001",
+        "aud": "gridx",
+        "sub": str(user_id),
+        "sid": str(user_id),
+        "jti": "1",
+    }
+    said |= {"iat": int(now.timestamp()), "exp": int(now.timestamp()) + 60} | changes
+    token = jwt.encode(said, Ed25519PrivateKey.from_private_bytes(b"s" * 32), algorithm="EdDSA")
+    return {"Authorization": f"Bearer {token}"}
+
+
+def code(answer: Response) -> tuple[int, str]:
+    """Status and code of a refusal."""
+    return answer.status_code, answer.json()["error"]["code"]

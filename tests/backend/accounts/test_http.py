@@ -5,43 +5,24 @@ from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from backend.accounts import service
-from backend.accounts.types import OrgRole
 from backend.core.limits import Limiter
-from backend.core.redis import connect
 from backend.core.redis import connect
 from backend.core.units import format_hex
 from tests.backend.accounts.helpers import (
     ALICE,
-    BOB,
-    NOON,
     PASSWORD,
     bearer,
+    code,
     count,
-    make_community,
-    make_member,
     make_user,
     sign_in_over_http,
     siwe_text,
+    token_for,
 )
 
 BROWSER = {"X-GridX-Client": "browser"}
 PERSON = {"name": "Asha", "email": "Asha@Example.org", "password": PASSWORD, "role": "seller"}
-
-
-def code(answer):
-    return answer.status_code, answer.json()["error"]["code"]
-
-
-def token_for(api, user_id, *, now=None, **changes):
-    """An access token as the API would give; `changes` replace claims, signed with the right key."""
-    now = now or datetime.now(UTC)
-    said = {"iss": "http://127.0.0.1:3001", "aud": "gridx", "sub": str(user_id), "sid": str(user_id), "jti": "1"}
-    said |= {"iat": int(now.timestamp()), "exp": int(now.timestamp()) + 60} | changes
-    token = jwt.encode(said, Ed25519PrivateKey.from_private_bytes(b"s" * 32), algorithm="EdDSA")
-    return {"Authorization": f"Bearer {token}"}
 
 
 async def test_register__program__gets_both_tokens_in_the_body(api):
@@ -256,9 +237,9 @@ async def test_logout__cookie_without_csrf_header__is_refused(api):
 )
 async def test_get_me__token_that_does_not_hold__is_refused(api, service_db, changes, expected):
     user_id = await make_user(service_db)
-    assert (await api.get("/api/users/me", headers=token_for(api, user_id))).status_code == 200
+    assert (await api.get("/api/users/me", headers=token_for(user_id))).status_code == 200
 
-    answer = await api.get("/api/users/me", headers=token_for(api, user_id, **changes))
+    answer = await api.get("/api/users/me", headers=token_for(user_id, **changes))
 
     assert code(answer) == (401, expected)
 
@@ -275,188 +256,6 @@ async def test_get_me__deleted_meanwhile__is_refused(api):
     assert (await api.delete("/api/users/me", headers=bearer(entered))).status_code == 204
 
     assert code(await api.get("/api/users/me", headers=bearer(entered))) == (401, "auth.token_invalid")
-
-
-async def test_role__changed_meanwhile__counts_for_the_next_request(api, service_db):
-    north = await make_community(service_db)
-    user_id = await make_member(service_db, north.id, OrgRole.MEMBER)
-    headers = token_for(api, user_id)
-    body = {"name": "North side"}
-    before = await api.put(f"/api/organizations/{north.id}", json=body, headers=headers)
-
-    await service.add_member(service_db, north.id, user_id, OrgRole.OPERATOR, by=None, now=NOON)
-    after = await api.put(f"/api/organizations/{north.id}", json=body, headers=headers)
-
-    assert code(before) == (403, "auth.role_missing")
-    assert after.status_code == 200
-
-
-async def test_acting_organisation__only_membership__needs_no_header(api, service_db):
-    north = await make_community(service_db)
-    operator = await make_member(service_db, north.id, OrgRole.OPERATOR)
-    await make_member(service_db, north.id)
-
-    answer = await api.get("/api/users", headers=token_for(api, operator))
-
-    assert answer.json()["meta"]["pagination"]["total"] == 2
-
-
-@pytest.mark.parametrize("named", ["other", "not a uuid"])
-async def test_acting_organisation__of_others__is_not_found(api, service_db, named):
-    north, south = await make_community(service_db), await make_community(service_db, "south", number=2)
-    operator = await make_member(service_db, north.id, OrgRole.OPERATOR)
-    headers = token_for(api, operator) | {"X-Org-Id": str(south.id) if named == "other" else named}
-
-    assert code(await api.get("/api/users", headers=headers)) == (404, "organization.not_found")
-
-
-async def test_create_organization__by_super_admin__is_a_community_with_an_operator(api, service_db):
-    admin, operator = await make_user(service_db, super_admin=True), await make_user(service_db)
-    body = {
-        "kind": "community",
-        "name": "North",
-        "slug": "north",
-        "emissionRegion": "CAMX",
-        "currency": "USD",
-        "timeZone": "America/Los_Angeles",
-        "deliveryMinutes": 15,
-        "communityNumber": 1,
-        "operatorId": str(operator),
-    }
-
-    answer = await api.post("/api/organizations", json=body, headers=token_for(api, admin))
-
-    assert answer.status_code == 201
-    org_id = answer.json()["data"]["id"]
-    members = await api.get(f"/api/organizations/{org_id}/memberships", headers=token_for(api, operator))
-    assert [one["role"] for one in members.json()["data"]] == ["operator"]
-
-
-async def test_create_organization__unknown_operator__is_not_found(api, service_db):
-    admin = await make_user(service_db, super_admin=True)
-    body = {"kind": "company", "name": "X", "slug": "x", "operatorId": "00000000-0000-0000-0000-000000000009"}
-
-    answer = await api.post("/api/organizations", json=body, headers=token_for(api, admin))
-
-    assert code(answer) == (404, "user.not_found")
-
-
-async def test_create_organization__by_anyone_else__is_refused(api):
-    entered = await sign_in_over_http(api, ALICE)
-
-    answer = await api.post(
-        "/api/organizations", json={"kind": "company", "name": "X", "slug": "x"}, headers=bearer(entered)
-    )
-
-    assert code(answer) == (403, "auth.forbidden")
-
-
-BAD_ORGANIZATIONS = [
-    {"kind": "club"},
-    {"slug": "No Spaces"},
-    {"timeZone": "Mars/Olympus"},
-    {"currency": "usd"},
-    {"deliveryMinutes": 20},
-    {"communityNumber": 0},
-    {"kind": "community"},
-]
-
-
-async def test_create_organization__field_that_does_not_hold__is_invalid(api, service_db):
-    headers = token_for(api, await make_user(service_db, super_admin=True))
-    good = {"kind": "company", "name": "X", "slug": "x"}
-
-    codes = [
-        (await api.post("/api/organizations", json=good | changes, headers=headers)).status_code
-        for changes in BAD_ORGANIZATIONS
-    ]
-
-    assert codes == [422] * len(BAD_ORGANIZATIONS)
-
-
-async def test_invite_and_accept__over_http__makes_a_member(api, service_db):
-    north = await make_community(service_db)
-    operator, person = await make_member(service_db, north.id, OrgRole.OPERATOR), await make_user(service_db)
-    offered = await api.post(
-        f"/api/organizations/{north.id}/memberships",
-        json={"userId": str(person), "role": "funder"},
-        headers=token_for(api, operator),
-    )
-
-    mine = await api.get("/api/users/me/memberships", headers=token_for(api, person))
-    accepted = await api.post(f"/api/users/me/memberships/{north.id}/acceptance", headers=token_for(api, person))
-
-    assert offered.status_code == 201
-    assert [one["role"] for one in mine.json()["data"]["invitations"]] == ["funder"]
-    assert (accepted.status_code, accepted.json()["data"]["role"]) == (201, "funder")
-
-
-async def test_remove_member__invited_person_declines__ends_the_invitation(api, service_db):
-    north = await make_community(service_db)
-    operator, person = await make_member(service_db, north.id, OrgRole.OPERATOR), await make_user(service_db)
-    await api.post(
-        f"/api/organizations/{north.id}/memberships", json={"userId": str(person)}, headers=token_for(api, operator)
-    )
-
-    answer = await api.delete(f"/api/organizations/{north.id}/memberships/{person}", headers=token_for(api, person))
-
-    assert answer.status_code == 204
-    mine = await api.get("/api/users/me/memberships", headers=token_for(api, person))
-    assert mine.json()["data"]["invitations"] == []
-
-
-async def test_update_me__null_for_a_name__is_invalid_but_clears_the_leaderboard_name(api):
-    headers = bearer(await sign_in_over_http(api, ALICE))
-    await api.put("/api/users/me", json={"leaderboardName": "Sun"}, headers=headers)
-
-    refused = await api.put("/api/users/me", json={"name": None}, headers=headers)
-    cleared = await api.put("/api/users/me", json={"leaderboardName": None}, headers=headers)
-
-    assert refused.status_code == 422
-    assert cleared.json()["data"]["leaderboardName"] is None
-
-
-async def test_update_user__another_by_member_and_by_super_admin(api, service_db):
-    victim, admin = await make_user(service_db), await make_user(service_db, super_admin=True)
-    member = bearer(await sign_in_over_http(api, ALICE))
-
-    refused = await api.put(f"/api/users/{victim}", json={"name": "X"}, headers=member)
-    done = await api.put(f"/api/users/{victim}", json={"name": "X"}, headers=token_for(api, admin))
-
-    assert code(refused) == (404, "user.not_found")
-    assert done.json()["data"]["name"] == "X"
-
-
-async def test_delete_user__by_super_admin__even_itself(api, service_db):
-    victim, admin = await make_user(service_db), await make_user(service_db, super_admin=True)
-
-    codes = [
-        (await api.delete(f"/api/users/{one}", headers=token_for(api, admin))).status_code for one in (victim, admin)
-    ]
-
-    assert codes == [204, 204]
-
-
-async def test_link_wallet__over_http__follows_the_challenge(api):
-    from tests.backend.accounts.test_wallets import sign_typed
-
-    headers = bearer(await sign_in_over_http(api, ALICE))
-    typed = (await api.post("/api/users/me/wallets/challenge", json={"address": BOB.shown}, headers=headers)).json()[
-        "data"
-    ]
-
-    body = {
-        "nonce": typed["message"]["nonce"],
-        "signature": format_hex(sign_typed(BOB, typed)),
-        "replaces": ALICE.shown,
-    }
-    answer = await api.post("/api/users/me/wallets", json=body, headers=headers)
-
-    waiting = answer.json()["data"]["replacements"]
-    assert answer.status_code == 202
-    assert [one["newAddress"] for one in waiting] == [BOB.shown]
-    gone = await api.delete(f"/api/users/me/wallets/replacements/{waiting[0]['id']}", headers=headers)
-    assert gone.status_code == 204
 
 
 async def test_change_password__over_http__keeps_this_session(api):
@@ -478,7 +277,6 @@ async def test_sign_in__faster_than_its_limit__is_told_to_wait(accounts_app, api
     assert answers[0].status_code == 401
     assert code(answers[-1]) == (429, "request.too_many")
     assert int(answers[-1].headers["retry-after"]) >= 1
-    await redis.aclose()
 
 
 async def test_jwks__published__checks_a_token_that_we_gave(api):

@@ -68,13 +68,12 @@ async def test_read_principal__database_away__fails_every_waiting_request_and_re
 
 
 async def test_list_organizations__over_http__shows_the_own_ones_only(api, service_db):
-    from tests.backend.accounts.helpers import make_community, make_member
-    from tests.backend.accounts.test_http import token_for
+    from tests.backend.accounts.helpers import make_community, make_member, token_for
 
     north, _ = await make_community(service_db), await make_community(service_db, "south", number=2)
     member = await make_member(service_db, north.id)
 
-    answer = await api.get("/api/organizations", headers=token_for(api, member))
+    answer = await api.get("/api/organizations", headers=token_for(member))
 
     assert [one["slug"] for one in answer.json()["data"]] == ["north"]
     assert answer.json()["meta"]["pagination"] == {"page": 1, "limit": 20, "total": 1}
