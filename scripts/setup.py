@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -119,7 +120,8 @@ def make_environment() -> None:
     uv = [str(VENV / "bin" / "uv"), "pip"]
     target = ["--python", str(PYTHON)]
     try:
-        run([*uv, "sync", "--quiet", "--require-hashes", *target, str(LOCK)], hint=hint, extra=pip_settings())
+        sync = [*uv, "sync", "--quiet", "--compile-bytecode", "--require-hashes", *target, str(LOCK)]
+        run(sync, hint=hint, extra=pip_settings())
     except SetupFailed as problem:
         print(f"setup: uv could not install ({str(problem).splitlines()[-2]}), trying pip …", flush=True)
         run([*pip, "-r", str(LOCK)], hint=hint)
@@ -137,9 +139,12 @@ def install_node_packages() -> None:
 def compile_contracts() -> None:
     """Fill the caches of the compiler, so that deploying and testing start at once."""
     compiler = {"SOLCX_BINARY_PATH": os.environ.get("SOLCX_BINARY_PATH", str(ROOT / "scripts" / "solc"))}
-    run([str(VENV / "bin" / "ape"), "compile"], hint="The contracts do not compile.", extra=compiler)
-    program = "from scripts.contract_build import build; build()"
-    run([str(PYTHON), "-c", program], hint="The contracts do not compile.", extra=compiler)
+    commands = [
+        [str(VENV / "bin" / "ape"), "compile"],
+        [str(PYTHON), "-c", "from scripts.contract_build import build; build()"],
+    ]
+    with ThreadPoolExecutor(len(commands)) as side_by_side:
+        list(side_by_side.map(lambda command: run(command, hint="Do the contracts compile?", extra=compiler), commands))
 
 
 def main() -> int:

@@ -92,6 +92,7 @@ class Stack:
         self._extra = dict(environment or {})
         self._children: dict[str, Process] = {}
         self._metrics_ports: dict[str, int] = {}
+        self._deployment: Process | None = None
         self._lock: IO[str] | None = None
         self.postgres: PostgresServer | None = None
         self.redis: RedisServer | None = None
@@ -143,12 +144,17 @@ class Stack:
         self._take_lock()
         runfile.end_leftovers(self.folder)
         self.env = self._environment()
-        self._start_servers()
+        secrets = self._secrets()
+        self._start_chain()
+        self._begin_deployment()
+        self._start_postgres(secrets)
+        self._start_redis(secrets)
+        self.env |= self._extra
         self._write_run_file()
         await self._migrate()
         if self.postgres is not None and self.anvil is not None:
             chain_check.check(self.postgres, self.anvil)
-        await self._deploy()
+        await self._finish_deployment()
         for name in self.process_names:
             self._children[name] = self._process(name)
             self._children[name].start()
@@ -158,6 +164,8 @@ class Stack:
     async def close(self) -> None:
         """Stop everything that was started, processes first; safe to call twice."""
         children = [child for name, child in self._children.items() if name not in SERVERS]
+        if self._deployment is not None:
+            self._deployment.kill()
         for child in children:
             child.ask_stop()
         await asyncio.gather(*(asyncio.to_thread(child.stop, timeout_s=20) for child in children))
@@ -263,45 +271,53 @@ class Stack:
             raise keys.SecretsMissing("RPC_URL is set: GRIDX_DEPLOYMENT_FILE must name the network's deployment record")
         return values
 
-    def _start_servers(self) -> None:
-        logs = self.folder / "logs"
+    def _secrets(self) -> dict[str, str]:
+        """Secrets of the embedded servers and, when everything is embedded, of the processes."""
         secrets = keys.read_or_make(self.folder / "secrets") if len(self.external) < len(EXTERNAL) else {}
         if not self.external:
             self.env |= {name: self.env.get(name) or secrets[name] for name in keys.APPLICATION}
-        if "DATABASE_URL" not in self.external:
-            self.announce("starting PostgreSQL")
-            passwords = Passwords(
-                superuser=secrets["GRIDX_POSTGRES_PASSWORD"],
-                owner=secrets["GRIDX_OWNER_PASSWORD"],
-                api=secrets["GRIDX_API_PASSWORD"],
-                service=secrets["GRIDX_SERVICE_PASSWORD"],
-                audit=secrets["GRIDX_AUDIT_PASSWORD"],
-            )
-            port, log = free_port(self.ports.postgres or 0), logs / "postgres.log"
-            self.postgres = PostgresServer(self.folder, passwords, port=port, durable=self.durable, log=log)
-            self.postgres.start()
-            self.env |= {name: self.postgres.url(role) for role, name in DATABASE_URLS.items()}
-        if "REDIS_URL" not in self.external:
-            self.announce("starting Redis")
-            port, password = free_port(self.ports.redis or 0), secrets["GRIDX_REDIS_PASSWORD"]
-            self.redis = RedisServer(
-                self.folder / "redis", password=password, port=port, durable=self.durable, log=logs / "redis.log"
-            )
-            self.redis.start()
-            self.env["REDIS_URL"] = self.redis.url
-        if "RPC_URL" not in self.external:
-            self.announce("starting the local chain")
-            self.anvil = Anvil(
-                self.folder / "chain" if self.durable else None,
-                port=free_port(self.ports.chain or 0),
-                block_time_s=self.block_time_s,
-                account_count=60,
-                log=logs / "anvil.log",
-                options=("--slots-in-an-epoch", str(self.epoch_slots)),
-            )
-            self.anvil.start()
-            self.env["RPC_URL"] = self.anvil.rpc_url
-        self.env |= self._extra
+        return secrets
+
+    def _start_postgres(self, secrets: Mapping[str, str]) -> None:
+        if "DATABASE_URL" in self.external:
+            return
+        self.announce("starting PostgreSQL")
+        passwords = Passwords(
+            superuser=secrets["GRIDX_POSTGRES_PASSWORD"],
+            owner=secrets["GRIDX_OWNER_PASSWORD"],
+            api=secrets["GRIDX_API_PASSWORD"],
+            service=secrets["GRIDX_SERVICE_PASSWORD"],
+            audit=secrets["GRIDX_AUDIT_PASSWORD"],
+        )
+        port, log = free_port(self.ports.postgres or 0), self.folder / "logs" / "postgres.log"
+        self.postgres = PostgresServer(self.folder, passwords, port=port, durable=self.durable, log=log)
+        self.postgres.start()
+        self.env |= {name: self.postgres.url(role) for role, name in DATABASE_URLS.items()}
+
+    def _start_redis(self, secrets: Mapping[str, str]) -> None:
+        if "REDIS_URL" in self.external:
+            return
+        self.announce("starting Redis")
+        port, log = free_port(self.ports.redis or 0), self.folder / "logs" / "redis.log"
+        password = secrets["GRIDX_REDIS_PASSWORD"]
+        self.redis = RedisServer(self.folder / "redis", password=password, port=port, durable=self.durable, log=log)
+        self.redis.start()
+        self.env["REDIS_URL"] = self.redis.url
+
+    def _start_chain(self) -> None:
+        if "RPC_URL" in self.external:
+            return
+        self.announce("starting the local chain")
+        self.anvil = Anvil(
+            self.folder / "chain" if self.durable else None,
+            port=free_port(self.ports.chain or 0),
+            block_time_s=self.block_time_s,
+            account_count=60,
+            log=self.folder / "logs" / "anvil.log",
+            options=("--slots-in-an-epoch", str(self.epoch_slots)),
+        )
+        self.anvil.start()
+        self.env["RPC_URL"] = self.anvil.rpc_url
 
     async def _migrate(self) -> None:
         self.announce("migrating the database")
@@ -309,30 +325,29 @@ class Stack:
 
         await asyncio.to_thread(upgrade, self.database_url("owner"))
 
-    async def _deploy(self) -> None:
+    def _begin_deployment(self) -> None:
+        """Deploy, while other parts start, unless the local chain has the contracts of the record."""
         if self.anvil is None or chain_check.is_deployed(self.deployment_file, self.anvil):
             return
         self.announce("deploying the contracts")
         self.deployment_file.parent.mkdir(parents=True, exist_ok=True)
-        arguments = ["--network", "local", "--rpc", self.anvil.rpc_url, "--out", str(self.deployment_file)]
-        command = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "scripts.deploy", *arguments),
-            cwd=ROOT,
-            env=self.env,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
         self.anvil.rpc("evm_setAutomine", True)  # the deployment waits for its receipt within one call
-        try:
-            output, _ = await command.communicate()
-        finally:
-            if command.returncode is None:
-                command.kill()
-                await command.wait()
+        command = [sys.executable, "-m", "scripts.deploy", "--network", "local", "--rpc", self.anvil.rpc_url]
+        log = self.folder / "logs" / "deploy.log"
+        self._deployment = Process("deploy", [*command, "--out", str(self.deployment_file)], log=log, env=self.env)
+        self._deployment.start()
+
+    async def _finish_deployment(self) -> None:
+        if self.anvil is None or self._deployment is None:
+            return
+        while self._deployment.running:  # noqa: ASYNC110 (a process, polled)
+            await asyncio.sleep(0.05)
         if self.block_time_s is not None:
             self.anvil.rpc("evm_setIntervalMining", self.block_time_s)
-        if command.returncode != 0:
-            raise ProcessFailed(f"the contracts were not deployed:\n{output.decode(errors='replace')}")
+        if self._deployment.returncode != 0:
+            said = self._deployment.tail(60, since_start=True)
+            raise ProcessFailed(f"the contracts were not deployed:\n{said}")
+        self._deployment = None
 
     def _process(self, name: str, environment: Mapping[str, str] | None = None) -> Process:
         commands = {
