@@ -66,12 +66,19 @@ class Forged(ValueError):
 
 @dataclass(slots=True)
 class DocumentCheck:
-    """Walks documents ordered by account and sequence. `operator` None: the first operator document names it."""
+    """Walks documents ordered by account and sequence. `operator` None: the first operator document names it.
+
+    `accepted` holds (account, hash, signature) that a contract wallet accepts (EIP-1271), for signatures that no key
+    made. `owed` and `paid` count by reserve what corrections left as claims, and what was paid of them.
+    """
 
     deployment: Deployment
     operator: bytes | None = None
+    accepted: set[tuple[bytes, bytes, bytes]] = field(default_factory=set)
     checked: int = 0
     effects: Counter[bytes] = field(default_factory=Counter)
+    owed: Counter[bytes] = field(default_factory=Counter)
+    paid: Counter[bytes] = field(default_factory=Counter)
     _account: bytes | None = None
     _sequence: int = 0
     _hash: bytes = bytes(32)
@@ -87,14 +94,54 @@ class DocumentCheck:
         except (Forged, BadEncoding, KeyError, TypeError, ValueError) as error:
             yield Difference(Code.DOCUMENT_FORGED, subject, "body", note=str(error) or type(error).__name__)
             return
+        booked = self._without_payments(ordered, document.moves)
         if primary != "CarbonCorrection":
-            yield from _moves_differ(ordered, document.moves, subject)
+            yield from _moves_differ(ordered, booked, subject)
         else:
-            yield from _corrections_differ(ordered, document.moves, subject)
+            yield from self._corrections_differ(ordered, booked, subject)
         if primary not in OPERATOR_SIGNS:
             for _kind, debit, credit, grams, _trade, _cycle in ordered:
                 self.effects[debit] -= grams
                 self.effects[credit] += grams
+
+    def finish(self, claims: Mapping[bytes, tuple[int, int]]) -> Iterator[Difference]:
+        """After the last document: what reserves could not bear stands as claims (grams opened, grams paid)."""
+        for reserve in sorted(self.owed.keys() | self.paid.keys() | claims.keys()):
+            subject = f"claims on the reserve of community {int.from_bytes(reserve[1:], 'big')}"
+            opened, settled = claims.get(reserve, (0, 0))
+            if opened != self.owed[reserve]:
+                yield Difference(Code.BALANCE_WRONG, subject, "grams", self.owed[reserve], opened)
+            if settled != self.paid[reserve] or settled > opened:
+                yield Difference(Code.BALANCE_WRONG, subject, "settled_g", self.paid[reserve], settled)
+
+    def _without_payments(self, ordered: Sequence[Move], booked: Sequence[Move]) -> list[Move]:
+        """What refills a reserve pays open claims on it at once: those payments are set aside and counted."""
+        refilled = {move[2] for move in ordered if len(move[2]) == 5}
+        rest = []
+        for move in booked:
+            if move[0] == "corrected" and move[1] in refilled and move[2] == ISSUANCE:
+                self.paid[move[1]] += move[3]
+            else:
+                rest.append(move)
+        return rest
+
+    def _corrections_differ(
+        self, ordered: Sequence[Move], booked: Sequence[Move], subject: str
+    ) -> Iterator[Difference]:
+        """A reserve gets all that is ordered; what it cannot bear of a debit waits as a claim."""
+        due: Counter[tuple[bytes, bytes]] = Counter()
+        for _, debit, credit, grams, _, _ in ordered:
+            due[debit, credit] += grams
+        for move in booked:
+            due[move[1], move[2]] -= move[3]
+            if move[0] != "corrected" or due[move[1], move[2]] < 0:
+                yield Difference(Code.TRANSFER_UNFOUNDED, subject, move[0], None, _move_text(move), "beyond the order")
+        for (debit, credit), grams in due.items():
+            if grams > 0 and debit == ISSUANCE:
+                missing = _move_text(("corrected", debit, credit, grams, None, None))
+                yield Difference(Code.TRANSFER_WRONG, subject, "corrected", missing, None, "ordered, not booked")
+            elif grams > 0:
+                self.owed[debit] += grams
 
     def _links(self, document: Document, subject: str) -> Iterator[Difference]:
         if document.account != self._account:
@@ -130,7 +177,8 @@ class DocumentCheck:
             raise Forged("message: account or sequence differ from the row's")
         if bytes_of(message["previousHash"], 32) != document.previous_hash:
             raise Forged("previous_hash: the signed message names another")
-        if signer_of(document.body_hash, document.signature) != document.signer:
+        by_contract = (document.signer, document.body_hash, document.signature) in self.accepted
+        if signer_of(document.body_hash, document.signature) != document.signer and not by_contract:
             raise Forged("signature: not by the signer")
         if document.signer != document.account:
             raise Forged("signer: not the account")
@@ -215,17 +263,6 @@ def _moves_differ(ordered: Sequence[Move], booked: Sequence[Move], subject: str)
         yield Difference(Code.TRANSFER_WRONG, subject, move[0], _move_text(move), None, "ordered, not booked")
     for move in found - due:
         yield Difference(Code.TRANSFER_UNFOUNDED, subject, move[0], None, _move_text(move), "booked, not ordered")
-
-
-def _corrections_differ(ordered: Sequence[Move], booked: Sequence[Move], subject: str) -> Iterator[Difference]:
-    """What a reserve cannot bear waits as a claim, so less than ordered may be booked, never more or elsewhere."""
-    due: Counter[tuple[bytes, bytes]] = Counter()
-    for _, debit, credit, grams, _, _ in ordered:
-        due[debit, credit] += grams
-    for move in booked:
-        due[move[1], move[2]] -= move[3]
-        if move[0] != "corrected" or due[move[1], move[2]] < 0:
-            yield Difference(Code.TRANSFER_UNFOUNDED, subject, move[0], None, _move_text(move), "beyond the document")
 
 
 def _move_text(move: Move) -> str:

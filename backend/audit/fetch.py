@@ -31,6 +31,7 @@ from backend.audit.encoding import BadEncoding, bytes_of, keccak, number_of
 from backend.audit.rpc import Node, NodeFailed, NodeRefused
 
 HISTORY_SELECTOR = keccak(b"history()")[:4]
+IS_VALID_SIGNATURE = keccak(b"isValidSignature(bytes32,bytes)")[:4]
 RECEIPT_BLOCKS = 16
 FIRST_PAGE = 16
 PAGE_LOGS = 2_000
@@ -134,6 +135,16 @@ class ChainReader:
     async def history_at(self, number: int) -> tuple[int, bytes]:
         """Count and head at a block, as the first node answers. Raises NodeFailed where it keeps no old state."""
         return await self._history(self.node, number)
+
+    async def accepts(self, wallet: bytes, digest: bytes, signature: bytes, block: int) -> bool:
+        """Whether a contract wallet accepts a signature (EIP-1271) at a block."""
+        padded = signature + bytes(-len(signature) % 32)
+        words = (64).to_bytes(32, "big") + len(signature).to_bytes(32, "big")
+        data = IS_VALID_SIGNATURE + digest + words + padded
+        try:
+            return await self.node.view(wallet, data, block) == IS_VALID_SIGNATURE.ljust(32, b"\0")
+        except NodeRefused:
+            return False
 
     async def head_number(self) -> int:
         """The newest block that any node knows now."""

@@ -17,6 +17,7 @@ ATTEMPTS = 4
 TIMEOUT_S = 30.0
 ANSWER_LIMIT = 256 * 1024 * 1024
 BATCH = 100
+VIEW_GAS = 1_000_000
 Call = tuple[str, list[Any]]
 
 
@@ -124,9 +125,9 @@ class Node:
             raise NodeFailed(f"{self.name} has no receipts of block {number}")
         return sorted(found, key=lambda receipt: number_of(receipt["transactionIndex"]))
 
-    async def view(self, contract: bytes, selector: bytes, block: int) -> bytes:
-        """What a constant function of the contract answers at a block. Raises NodeFailed."""
-        request = {"to": "0x" + contract.hex(), "data": "0x" + selector.hex()}
+    async def view(self, contract: bytes, data: bytes, block: int) -> bytes:
+        """What a contract answers to `data` at a block. Raises NodeFailed."""
+        request = {"to": "0x" + contract.hex(), "data": "0x" + data.hex(), "gas": hex(VIEW_GAS)}
         try:
             return bytes_of(await self.call("eth_call", request, hex(block)))
         except BadEncoding as error:

@@ -8,14 +8,21 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
 import backend.audit
 from backend.audit.compare import Request, audit
 from backend.audit.fetch import Options
+from backend.carbon import adjustments, documents, orders
+from backend.carbon.documents import Retirement, Transference
+from backend.carbon.types import Correction
+from backend.core.crypto import sign
+from backend.core.db import Actor
 from backend.market import decoding
-from tests.backend.market.conftest import FINALITY_DEPTH, town
+from tests.backend.audit.stage import COMMUNITY
+from tests.backend.market.conftest import FINALITY_DEPTH, OPERATOR, town
 
 AUDIT = Path(backend.audit.__file__).parent
 __all__ = ["town"]
@@ -60,6 +67,56 @@ async def test_audit__a_day_of_the_real_recorder__finds_nothing(town, check):
     assert report.totals.not_yet_final == 1
     assert report.totals.documents > 0
     assert filled
+
+
+async def test_audit__spending_and_corrections_of_the_real_ledger__finds_nothing(town, check):
+    town.stage.fill(1, 2, 2_000_000)
+    await town.confirm(FINALITY_DEPTH)
+    await town.read(1, export=2_500_000, production=2_500_000)
+    await town.read(2, **{"import": 2_500_000})
+    await town.settle()
+    chain, now = town.chain, datetime.now(UTC)
+
+    async def correct(grams: int) -> None:
+        async with town.db.begin() as session:
+            await adjustments.correct(
+                session, [Correction(COMMUNITY, grams)], operator=OPERATOR, chain=chain.id, now=now
+            )
+
+    await correct(-1_500_000)
+    await correct(200_000)
+    actor, wallet, expiry = Actor(user_id=town.people[2]), town.stage.address(2), int(now.timestamp()) + 600
+    domain, head = await orders.prepare(town.db, wallet, actor=actor)
+    retirement = Retirement(wallet, 500, "for the river", head.sequence + 1, head.hash, expiry)
+    first = documents.digest(domain, retirement)
+    gift = Transference(wallet, documents.reserve_address(COMMUNITY), 100_000, head.sequence + 2, first, expiry)
+    key = town.stage.key(2)
+    signed = {"actor": actor, "call_contract": None, "now": now}
+    await orders.retire(town.db, retirement, sign(first, key), **signed)
+    given = await orders.transfer(town.db, gift, sign(documents.digest(domain, gift), key), **signed)
+    async with town.db.begin() as session:
+        paid_g = await adjustments.settle_claims(session, COMMUNITY, document_id=given.document_id, now=now)
+
+    report = await check()
+
+    assert paid_g == 100_000
+    assert [difference.row() for difference in report.findings] == []
+    assert report.totals.documents == 4
+
+
+async def test_audit__claim_on_a_reserve_forgiven__is_found(town, check, databases):
+    async with town.db.begin() as session:
+        await adjustments.correct(
+            session, [Correction(COMMUNITY, -1_500_000)], operator=OPERATOR, chain=town.chain.id, now=datetime.now(UTC)
+        )
+    connection = await asyncpg.connect(databases.superuser)
+    await connection.execute("UPDATE carbon_reserve_claims SET grams = grams - 1000")
+    await connection.close()
+
+    report = await check()
+
+    (wrong,) = list(report.findings)
+    assert (wrong.code, wrong.expected, wrong.found) == ("balance.wrong", 500_000, 499_000)
 
 
 async def test_audit__trades_orphaned_and_mined_again__finds_nothing(town, check):
