@@ -158,6 +158,18 @@ async def test_follow__posted_ahead_of_the_follower__is_recorded_once(stage: Sta
     assert await stage.records() == stage.log.truth()
 
 
+async def test_follow__posted_in_a_block_that_stands__is_never_orphaned_meanwhile(stage: Stage) -> None:
+    stage.anvil.mine(3)
+    await _post(stage, stage.log.trades(2))
+    await stage.follow()  # reaches the block before
+    stage.anvil.mine(1)
+
+    await stage.follow()
+
+    assert await stage.rows("SELECT count(*) FROM test_orphans") == [(0,)]
+    assert await stage.records() == stage.log.truth()
+
+
 async def test_follow__posted_from_a_block_that_lost__is_orphaned_before_its_successor_is_recorded(
     stage: Stage,
 ) -> None:
