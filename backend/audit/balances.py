@@ -177,9 +177,7 @@ async def compare_transfers(snapshot: Snapshot, chain: int, findings: Findings) 
         findings.add(Difference(Code.TRANSFER_UNFOUNDED, subject, row["kind"], None, row["grams"], str(row["id"])))
     for row in await snapshot.rows(_ORPHANED, chain, findings.limit):
         left = row["left_g"] if row["left_g"] else row["released_g"]
-        findings.add(
-            Difference(Code.TRANSFER_WRONG, hex_of(row["trade_id"]), "left of an orphaned trade", 0, left)
-        )
+        findings.add(Difference(Code.TRANSFER_WRONG, hex_of(row["trade_id"]), "left of an orphaned trade", 0, left))
 
 
 async def compare_boards(snapshot: Snapshot, findings: Findings) -> None:

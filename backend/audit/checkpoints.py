@@ -72,9 +72,7 @@ class HistoryWatch:
         """After the last log: checkpoints beyond the chain's end mean that the chain was cut."""
         for checkpoint in self._due:
             note = "an earlier report saw a longer history"
-            yield Difference(
-                Code.HISTORY_TRUNCATED, "node", "finalBlock", checkpoint.final_block, final_block, note
-            )
+            yield Difference(Code.HISTORY_TRUNCATED, "node", "finalBlock", checkpoint.final_block, final_block, note)
         self._due.clear()
 
 

@@ -79,9 +79,7 @@ async def audit(request: Request, *, clock: Callable[[], datetime], say: Say = l
         with Spool() as spool:
             await _read_chain(reader, anchor, history, spool, request.checkpoints, findings)
             say(f"history: {anchor.count} entries, head {hex_of(anchor.head)}")
-            await wait_until_indexed(
-                request.database_url, request.deployment, anchor.number, timeout_s=request.wait_s
-            )
+            await wait_until_indexed(request.database_url, request.deployment, anchor.number, timeout_s=request.wait_s)
             async with snapshot(request.database_url) as database:
                 comparison = _Comparison(request, database, history, findings)
                 await comparison.run(reader, anchor, spool, started_at)
@@ -208,9 +206,7 @@ class _Comparison:
         self.operator = check.operator
         return check.checked
 
-    async def _ask_wallet(
-        self, reader: ChainReader, anchor: Anchor, document: Document, check: DocumentCheck
-    ) -> None:
+    async def _ask_wallet(self, reader: ChainReader, anchor: Anchor, document: Document, check: DocumentCheck) -> None:
         """A signature that no key made may be a contract wallet's: ask it, as of the audited block."""
         if await reader.accepts(document.signer, document.body_hash, document.signature, anchor.number):
             check.accepted.add((document.signer, document.body_hash, document.signature))
@@ -221,9 +217,7 @@ class _Comparison:
         prefixes = await documents_prefixes(self._hashes(max(moments)), moments)
         self.findings.extend(compare_documents(self.request.checkpoints, prefixes))
         count, digest = prefixes[until]
-        self.checkpoint = Checkpoint(
-            anchor.number, anchor.hash, anchor.count, anchor.head, until, count, digest
-        )
+        self.checkpoint = Checkpoint(anchor.number, anchor.hash, anchor.count, anchor.head, until, count, digest)
 
     async def _hashes(self, until: datetime) -> AsyncIterator[tuple[datetime, bytes]]:
         async for row in self.database.stream(_DOCUMENT_HASHES, until):

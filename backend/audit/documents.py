@@ -212,9 +212,7 @@ def _transferred(document: Document) -> list[Move]:
 
 def _reduced(document: Document) -> list[Move]:
     """One move per item; the wallet that is debited is the trade's buyer, which the trade's own check names."""
-    items = [
-        (bytes_of(item["tradeId"], 32), int(item["cycle"]), int(item["grams"])) for item in document.body["items"]
-    ]
+    items = [(bytes_of(item["tradeId"], 32), int(item["cycle"]), int(item["grams"])) for item in document.body["items"]]
     packed = b"".join(trade + cycle.to_bytes(4, "big") + grams.to_bytes(8, "big") for trade, cycle, grams in items)
     _same_items(document, packed, sum(grams for _, _, grams in items))
     debits = {(move[4], move[5]): move[1] for move in document.moves}

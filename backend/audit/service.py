@@ -117,4 +117,3 @@ async def verify(
             if held and all(held):
                 agreeing.append(node.name)
     return made, verdict, agreeing
-

@@ -186,9 +186,7 @@ class TradeComparison:
         gone = len(self._tail)
         if gone > 1 and self._missing.keys() >= set(self._tail):
             note, compared = "every trade after a point is missing", self.totals.compared
-            self.findings.add(
-                Difference(Code.HISTORY_TRUNCATED, "database", "trades", compared, compared - gone, note)
-            )
+            self.findings.add(Difference(Code.HISTORY_TRUNCATED, "database", "trades", compared, compared - gone, note))
         if self._extra:
             await self._name_extras()
 

@@ -214,9 +214,7 @@ def _parts(name: str, expected: Mapping[str, Any], found: Mapping[str, Any]) -> 
         yield from _same(f"{name}.{key}", value, found[key])
 
 
-def _check_transfers(
-    bundle: Mapping[str, Any], trade: Trade, factor: Factor | None, *, refused: bool
-) -> Iterator[str]:
+def _check_transfers(bundle: Mapping[str, Any], trade: Trade, factor: Factor | None, *, refused: bool) -> Iterator[str]:
     stated = bundle["stated"]
     if sorted(stated) != ["deliveredWh", "status"] or stated["status"] not in ("CONFIRMED", "FINAL", "ORPHANED"):
         yield "stated: no state of a trade"

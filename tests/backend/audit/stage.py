@@ -137,5 +137,3 @@ def sign_typed(key: bytes, domain: dict[str, Any], name: str, fields: list[tuple
         "message": message,
     }
     return bytes(Account.sign_message(encode_typed_data(full_message=typed), key).signature)
-
-

@@ -103,9 +103,11 @@ def others(value: Any) -> st.SearchStrategy[Any]:
             lambda item: item != value
         )
     if value.startswith("0x") and len(value) > 2:
-        return st.tuples(st.integers(2, len(value) - 1), st.sampled_from("0123456789abcdef")).map(
-            lambda flip: value[: flip[0]] + flip[1] + value[flip[0] + 1 :]
-        ).filter(lambda item: item != value)
+        return (
+            st.tuples(st.integers(2, len(value) - 1), st.sampled_from("0123456789abcdef"))
+            .map(lambda flip: value[: flip[0]] + flip[1] + value[flip[0] + 1 :])
+            .filter(lambda item: item != value)
+        )
     return st.one_of(st.just(value + "1"), st.just("0"), st.text(max_size=8)).filter(lambda item: item != value)
 
 

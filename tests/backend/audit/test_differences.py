@@ -88,9 +88,7 @@ async def test_audit__missing_row__is_named(books, traded, run_audit):
 
 
 async def test_audit__all_rows_after_a_point_missing__says_truncated(books, traded, run_audit, codes):
-    await books.tamper(
-        "DELETE FROM energy_trades WHERE block_number >= (SELECT max(block_number) FROM energy_trades)"
-    )
+    await books.tamper("DELETE FROM energy_trades WHERE block_number >= (SELECT max(block_number) FROM energy_trades)")
 
     report = await run_audit()
 
@@ -398,4 +396,3 @@ async def test_audit__many_differences__lists_some_and_counts_all(books, run_aud
 
     assert len(report.findings.listed) == 3
     assert report.differences == 7
-
