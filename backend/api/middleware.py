@@ -48,12 +48,15 @@ class Around:
             return
         started = perf_counter()
         request = Request(scope)
+        body = _Bounded(request, receive)
         request_id = _request_id(request)
         scope.setdefault("state", {})["request_id"] = request_id
         status = 500
 
         async def observed(message: Message) -> None:
             nonlocal status
+            if body.exceeded and not body.answered:
+                return  # what the application makes of the cut body is replaced below
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
@@ -67,8 +70,11 @@ class Around:
         with structlog.contextvars.bound_contextvars(request_id=request_id, user=user):
             try:
                 await _count(request, user)
-                await self.app(scope, _bounded(request, receive), observed)
+                body.refuse_declared()
+                await self.app(scope, body.receive, observed)
+                body.refuse_exceeded()
             except Refusal as refusal:
+                body.answered = True
                 await refusal_response(refusal, request_id)(scope, receive, observed)
             finally:
                 _report(request, status, perf_counter() - started)
@@ -89,23 +95,39 @@ async def _count(request: Request, user: str | None) -> None:
         await limiter.hit("user", user)
 
 
-def _bounded(request: Request, receive: Receive) -> Receive:
-    """`receive` that refuses a body over the route's bound: by its declared length, and again as it arrives."""
-    bound = BODY_LIMITS.get(request.url.path, DEFAULT_BODY)
-    declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > bound:
-        raise TooLarge(limit_bytes=bound, declared_bytes=int(declared))
-    seen = 0
+class _Bounded:
+    """Reads a request's body up to the route's bound: its declared length first, then what really arrives.
 
-    async def bounded() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > bound:
-            raise TooLarge(limit_bytes=bound)
+    Whoever reads past the bound sees the client leave; frameworks turn errors of a body into answers of their own, so
+    the refusal is raised only after the application has ended.
+    """
+
+    def __init__(self, request: Request, receive: Receive) -> None:
+        self._receive = receive
+        self._bound = BODY_LIMITS.get(request.url.path, DEFAULT_BODY)
+        self._declared = request.headers.get("content-length", "0")
+        self._seen = 0
+        self.exceeded = False
+        self.answered = False
+
+    def refuse_declared(self) -> None:
+        """Raises TooLarge when the declared length is over the bound; nothing was read yet."""
+        if self._declared.isdigit() and int(self._declared) > self._bound:
+            raise TooLarge(limit_bytes=self._bound, declared_bytes=int(self._declared))
+
+    def refuse_exceeded(self) -> None:
+        """Raises TooLarge when more arrived than the bound."""
+        if self.exceeded:
+            raise TooLarge(limit_bytes=self._bound)
+
+    async def receive(self) -> Message:
+        """The next message of the client."""
+        message = await self._receive()
+        self._seen += len(message.get("body", b""))
+        if self._seen > self._bound:
+            self.exceeded = True
+            return {"type": "http.disconnect"}
         return message
-
-    return bounded
 
 
 def _report(request: Request, status: int, seconds: float) -> None:

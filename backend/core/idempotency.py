@@ -66,7 +66,7 @@ async def once(request: Request, handle: Handler) -> Response:
     body_hash = sha256(await request.body()).digest()
     db: Database = request.app.state.service_db
     async with db.begin() as session:
-        if not await session.scalar(_LOCK, {"scope": "\0".join(scope.values())}):
+        if not await session.scalar(_LOCK, {"scope": "\n".join(scope.values())}):
             raise StillRunning
         found = (await session.execute(_FIND, scope)).one_or_none()
         if found is not None:

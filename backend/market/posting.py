@@ -179,7 +179,8 @@ class Poster:
             await failpoint("posting.before_commit")
         RECORDED.labels("posted").inc(len(booked))
         for waiting in confirmed:
-            waiting.answer.set_result(Posted(waiting.submission_id, standing.get(_id_of(waiting))))
+            depth = observations[waiting.claim.tx_hash].depth
+            waiting.answer.set_result(Posted(waiting.submission_id, standing.get(_id_of(waiting)), depth))
 
     async def _book(
         self,

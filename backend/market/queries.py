@@ -22,8 +22,9 @@ SELECT t.id, t.trade_id, t.status, t.kind, t.seller_address, t.buyer_address, t.
 FROM energy_trades t JOIN chain_cursor c ON c.chain = t.chain
 """
 _COUNT = "SELECT count(*) AS total FROM energy_trades t "
-_COUNT_OF = "SELECT count(*) AS total FROM {}"
-_SIDE = "SELECT t.id FROM energy_trades t {where} AND t.{side} = ANY(${number}::bytea[])"
+_COUNT_OF = "SELECT count(*) AS total FROM ({}) x"
+_NEWEST = "ORDER BY t.block_time DESC, t.id"
+_SIDE = "SELECT t.id FROM energy_trades t {where} AND t.{side} = ANY(${number}::bytea[]) "
 _SUBMISSION = """
 SELECT id, user_id, state, reason, trade_id, tx_hash, seller_id, buyer_id, energy_wh, price_micro_per_kwh,
     depth AS confirmations, created_at, updated_at FROM trade_submissions
@@ -68,28 +69,36 @@ async def newest_by_event(session: AsyncSession, trade_id: bytes) -> TradeView |
     return _trade(rows[0]) if rows else None
 
 
-async def list_trades(session: AsyncSession, wanted: TradeFilter, page: PageParams) -> tuple[list[TradeView], int]:
-    """A page of trades, newest first, and how many there are in all."""
-    if wanted.wallets is not None:
-        return await _list_of_wallets(session, wanted, page)
+async def count_trades(session: AsyncSession, wanted: TradeFilter) -> int:
+    """How many trades a list has in all."""
     where, arguments = _conditions(wanted)
-    total = await sql.fetch(session, _COUNT + where, *arguments)
-    rows = await sql.fetch(session, " ".join((_TRADE, where, _page(page))), *arguments)
-    return [_trade(row) for row in rows], total[0]["total"]
+    if wanted.wallets is None:
+        rows = await sql.fetch(session, _COUNT + where, *arguments)
+    else:
+        sides = _sides(where, len(arguments) + 1, "")
+        rows = await sql.fetch(session, _COUNT_OF.format(sides), *arguments, list(wanted.wallets))
+    return int(rows[0]["total"])
 
 
-async def _list_of_wallets(session: AsyncSession, wanted: TradeFilter, page: PageParams) -> tuple[list[TradeView], int]:
-    # Two index scans and a union: an OR over two columns would read the whole table.
+async def list_trades(session: AsyncSession, wanted: TradeFilter, page: PageParams) -> list[TradeView]:
+    """A page of trades, newest first."""
     where, arguments = _conditions(wanted)
-    sides = " UNION ".join(
-        _SIDE.format(where=where or "WHERE true", side=side, number=len(arguments) + 1)
+    if wanted.wallets is None:
+        statement = " ".join((_TRADE, where, _NEWEST, _page(page.limit, page.offset)))
+    else:
+        newest = f"{_NEWEST} {_page(page.offset + page.limit, 0)}"
+        sides = _sides(where, len(arguments) + 1, newest)
+        statement = " ".join((_TRADE, f"JOIN ({sides}) x USING (id)", _NEWEST, _page(page.limit, page.offset)))
+        arguments.append(list(wanted.wallets))
+    return [_trade(row) for row in await sql.fetch(session, statement, *arguments)]
+
+
+def _sides(where: str, number: int, newest: str) -> str:
+    # One index scan a side and a union: an OR over two columns would read the whole table.
+    return " UNION ".join(
+        "(" + _SIDE.format(where=where or "WHERE true", side=side, number=number) + newest + ")"
         for side in ("seller_address", "buyer_address")
     )
-    arguments.append(list(wanted.wallets or ()))
-    found = f"({sides}) x"
-    total = await sql.fetch(session, _COUNT_OF.format(found), *arguments)
-    rows = await sql.fetch(session, " ".join((_TRADE, "JOIN", found, "USING (id)", _page(page))), *arguments)
-    return [_trade(row) for row in rows], total[0]["total"]
 
 
 def _conditions(wanted: TradeFilter) -> tuple[str, list[Any]]:
@@ -105,8 +114,8 @@ def _conditions(wanted: TradeFilter) -> tuple[str, list[Any]]:
     return ("WHERE " + " AND ".join(parts) if parts else ""), arguments
 
 
-def _page(page: PageParams) -> str:
-    return f"ORDER BY t.block_time DESC, t.id LIMIT {page.limit} OFFSET {page.offset}"
+def _page(limit: int, offset: int) -> str:
+    return f"LIMIT {limit} OFFSET {offset}"
 
 
 async def submission(session: AsyncSession, key: UUID) -> SubmissionView | None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP edge of trades: post a transaction's hash, list, get."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as PathParam
 
-from backend.accounts.deps import SIGNED_IN, CurrentUser, Db, OptionalUser
+from backend.accounts.deps import SIGNED_IN, CurrentUser, Db, OptionalUser, ServiceDb
 from backend.chain.errors import ChainUnknown
 from backend.core.envelope import EnvelopeRoute, Paged, PageQuery
 from backend.core.errors import Unauthenticated, Unavailable, refusals
@@ -66,7 +67,8 @@ async def post_trade(
     )
     posted = await service.post_trade(poster, principal, claim)
     if posted.trade is not None:
-        return trade_out(posted.trade, **_shown(request))
+        trade = replace(posted.trade, confirmations=max(posted.trade.confirmations, posted.depth))
+        return trade_out(trade, **_shown(request))
     response.status_code = 202
     return TradeOut(
         id=posted.submission_id,
@@ -87,6 +89,7 @@ async def list_trades(
     page: PageQuery,
     principal: OptionalUser,
     db: Db,
+    service_db: ServiceDb,
     user_id: Annotated[UUID | None, Query(alias="userId")] = None,
     status: Status | None = None,
     since: Annotated[datetime | None, Query(alias="from", description="block time, inclusive")] = None,
@@ -102,7 +105,7 @@ async def list_trades(
         wanted = service.TradeListing(
             user_id=user_id, status=STATUS_OF.get(status) if status else None, since=since, until=until
         )
-        trades, total = await service.list_trades(db, wanted, page)
+        trades, total = await service.list_trades(db, service_db, wanted, page)
         items = [trade_out(trade, **_shown(request)) for trade in trades]
     return Paged(items=items, page=page.page, limit=page.limit, total=total)
 

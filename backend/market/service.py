@@ -9,11 +9,15 @@ from backend.accounts import service as accounts
 from backend.accounts.types import OrgRole, Principal
 from backend.core.db import Actor, Database
 from backend.core.envelope import PageParams
+from backend.core.memo import Memo
 from backend.market import queries
 from backend.market.errors import NotAParty, TradeNotFound
 from backend.market.posting import Posted, Poster
 from backend.market.queries import TradeFilter
 from backend.market.types import Claim, SubmissionState, SubmissionView, TradeStatus, TradeView
+
+
+_totals: Memo[int] = Memo(seconds=1)  # counting reads every row of a filter; a total may be a second old
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +41,27 @@ async def post_trade(poster: Poster, principal: Principal, claim: Claim) -> Post
     return await poster.post(claim)
 
 
-async def list_trades(db: Database, wanted: TradeListing, page: PageParams) -> tuple[list[TradeView], int]:
-    """Recorded trades, newest first. Trades are public by wallet address."""
-    async with db.begin() as session:
-        wallets: tuple[bytes, ...] | None = None
-        if wanted.user_id is not None:
+async def list_trades(
+    db: Database, service_db: Database, wanted: TradeListing, page: PageParams
+) -> tuple[list[TradeView], int]:
+    """Recorded trades, newest first, and how many there are.
+
+    Trades are public by wallet address, and so is which user a trade names; `service_db` finds that user's wallets.
+    """
+    wallets: tuple[bytes, ...] | None = None
+    if wanted.user_id is not None:
+        async with service_db.begin() as session:
             history = await accounts.wallet_history(session, [wanted.user_id])
-            wallets = tuple(address for address, _, _ in history.get(wanted.user_id, ()))
-        filtered = TradeFilter(wallets=wallets, status=wanted.status, since=wanted.since, until=wanted.until)
-        return await queries.list_trades(session, filtered, page)
+        wallets = tuple(address for address, _, _ in history.get(wanted.user_id, ()))
+    filtered = TradeFilter(wallets=wallets, status=wanted.status, since=wanted.since, until=wanted.until)
+
+    async def count() -> int:
+        async with db.begin() as session:
+            return await queries.count_trades(session, filtered)
+
+    total = await _totals.get((db.dsn, filtered), count)
+    async with db.begin() as session:
+        return await queries.list_trades(session, filtered, page), total
 
 
 async def list_submissions(

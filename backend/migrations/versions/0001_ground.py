@@ -60,16 +60,11 @@ ALTER TABLE idempotency_keys ENABLE ROW LEVEL SECURITY
 --;;
 ALTER TABLE idempotency_keys FORCE ROW LEVEL SECURITY
 --;;
-CREATE POLICY own ON idempotency_keys TO gridx_api
-    USING (user_id::text = (SELECT current_setting('gridx.user_id', true)))
---;;
 CREATE POLICY service ON idempotency_keys TO gridx_service USING (true)
 --;;
 CREATE POLICY owner ON idempotency_keys TO gridx_owner USING (true)
 --;;
-GRANT SELECT, INSERT ON idempotency_keys TO gridx_api
---;;
-GRANT SELECT, INSERT, DELETE ON idempotency_keys TO gridx_service
+GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO gridx_service
 """)
 
 

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What surrounds every request: envelope, headers, limits of size and rate, health, metrics, documentation."""
+
+import pytest
+
+from tests.backend.api.conftest import Site
+
+
+async def test_answer__any__has_the_envelope_and_security_headers(site: Site) -> None:
+    answer = await site.client.get("/api/energy-trades", headers={"X-Request-Id": "my-request-1"})
+
+    body = answer.json()
+    assert body.keys() == {"data", "error", "timestamp", "meta"}
+    assert body["meta"]["requestId"] == answer.headers["x-request-id"] == "my-request-1"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["/api/nothing", "/api/energy-trades/nothing"])
+async def test_get__unknown__is_not_found_in_the_envelope(site: Site, path: str) -> None:
+    answer = await site.client.get(path)
+
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] in ("request.not_found", "trade.not_found")
+
+
+async def test_post__not_json__is_malformed(site: Site) -> None:
+    answer = await site.client.post(
+        "/api/energy-trades", content=b"{", headers=site.headers(2, Content_Type="application/json")
+    )
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "request.malformed")
+
+
+async def test_post__body_of_100_mb__is_refused_unread(site: Site) -> None:
+    sent = 0
+
+    async def body() -> object:
+        nonlocal sent
+        for _ in range(100):
+            sent += 1 << 20
+            yield b" " * (1 << 20)
+
+    declared = await site.client.post(
+        "/api/energy-trades", content=b"x", headers=site.headers(2, Content_Length=str(100 << 20))
+    )
+    streamed = await site.client.post("/api/energy-trades", content=body(), headers=site.headers(2))
+
+    assert (declared.status_code, streamed.status_code) == (413, 413)
+    assert streamed.json()["error"]["code"] == "request.too_large"
+
+
+async def test_get__over_the_limit__is_told_to_wait(site: Site) -> None:
+    from backend.core.limits import Limiter
+
+    site.app.state.limiter = Limiter(site.app.state.redis, {"anonymous": "3/minute"})
+
+    answers = [await site.client.get("/api/energy-trades") for _ in range(4)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+async def test_health__all_up__says_so_for_each_part(site: Site) -> None:
+    answer = await site.client.get("/health/detailed")
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["parts"].keys() == {"database", "serviceDatabase", "redis", "node", "follower"}
+    assert all(part["latencyMs"] >= 0 for part in answer.json()["parts"].values())
+
+
+async def test_health__redis_away__is_degraded_and_requests_go_on(site: Site, redis_server: object) -> None:
+    redis_server.stop()  # type: ignore[attr-defined]
+
+    health = await site.client.get("/health/detailed")
+    trades = await site.client.get("/api/energy-trades")
+
+    assert (health.status_code, health.json()["status"]) == (200, "degraded")
+    assert trades.status_code == 200
+
+
+async def test_metrics__after_requests__name_the_figures_that_alerts_use(site: Site) -> None:
+    await site.client.get("/api/energy-trades")
+
+    text = (await site.client.get("/metrics")).text
+
+    for name in (
+        "gridx_request_seconds_bucket", "gridx_database_query_seconds_bucket", "gridx_database_pool_used",
+        "gridx_gas_price_wei", "gridx_trades_last_hour", "gridx_failed_submissions", "gridx_queue_jobs",
+        "gridx_outbox_waiting",
+    ):  # fmt: skip
+        assert name in text, name
+    assert "lag_blocks" in text
+
+
+async def test_openapi__every_route__documents_its_envelope_and_refusals(site: Site) -> None:
+    document = (await site.client.get("/api/openapi.json")).json()
+
+    post = document["paths"]["/api/energy-trades"]["post"]["responses"]
+    assert {"201", "202", "401", "403", "409", "422", "503"} <= post.keys()
+    assert "trade.mismatch" in post["409"]["description"]
+    for path, operations in document["paths"].items():
+        for verb, operation in operations.items():
+            assert operation.get("summary"), (verb, path)
+
+
+async def test_docs__served_by_us__loads_nothing_from_elsewhere(site: Site) -> None:
+    page = (await site.client.get("/api/docs")).text
+
+    assert "http://" not in page.replace("http://127.0.0.1", "")
+    assert "https://" not in page
