@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +23,7 @@ import httpx
 from rich.console import Console
 
 from scripts import runfile
-from scripts.cli.reset import wipe
+from scripts.cli.reset import PARTS, wipe
 from scripts.demo import meter_data, real_homes
 from scripts.demo.api_client import ApiRefused
 from scripts.demo.chain_client import ChainProblem
@@ -34,6 +36,7 @@ from scripts.embedded.process import ROOT, ProcessFailed
 from scripts.stack import FOLDER, Stack, StackRunning
 
 DEMO_FOLDER = FOLDER / "demo"
+ASIDE = "aside-"
 DATA_FOLDER = ROOT.parent / "shared" / "data"
 LIMITS = {"GRIDX_LIMIT_ANONYMOUS": "10000/second", "GRIDX_LIMIT_USER": "10000/second",
           "GRIDX_LIMIT_SIGN_IN": "10000/second"}  # fmt: skip
@@ -71,7 +74,10 @@ def load(screen: Screen, meter_file: Path | None, data_folder: Path, now: dateti
 
 
 def clear(folder: Path) -> None:
-    """Wipe what an earlier demonstration left, its processes included; raises StackRunning while one runs."""
+    """Put aside what an earlier demonstration left and end its processes; raises StackRunning while one runs.
+
+    What was put aside is deleted by `forget`, because that takes seconds.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:
@@ -79,7 +85,17 @@ def clear(folder: Path) -> None:
         except OSError as problem:
             raise StackRunning(f"another demonstration runs in {folder}: wait for its end or stop it") from problem
         runfile.end_leftovers(folder)
+        aside = Path(tempfile.mkdtemp(prefix=ASIDE, dir=folder))
+        for path in (folder / part for part in PARTS):
+            if path.exists() and not path.is_symlink():
+                path.rename(aside / path.name)
         wipe(folder)
+
+
+def forget(folder: Path) -> None:
+    """Delete what `clear` has put aside, also in runs that were cut short."""
+    for path in folder.glob(f"{ASIDE}*"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 async def perform(screen: Screen, community: Community) -> Summary:
@@ -87,6 +103,7 @@ async def perform(screen: Screen, community: Community) -> Summary:
     begun = time.monotonic()
     clear(DEMO_FOLDER)
     stack = Stack(DEMO_FOLDER, environment=LIMITS, announce=lambda line: screen.say(f"    {line}"))
+    forgetting = asyncio.create_task(asyncio.to_thread(forget, DEMO_FOLDER))
     try:
         with screen.chapter("stack started: PostgreSQL, Redis, chain, contracts, api, follower, relay, worker"):
             await stack.open()
@@ -95,6 +112,7 @@ async def perform(screen: Screen, community: Community) -> Summary:
         summary = await tell(screen, community, stack)
     finally:
         await stack.close()
+        await forgetting
     summary.start_s = started
     return summary
 

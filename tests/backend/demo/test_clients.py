@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signing and encoding as a wallet does, checked against another implementation."""
 
+import json
 from dataclasses import astuple
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import pytest
 from eth_abi.abi import decode
 from eth_account import Account
 from eth_account.messages import encode_typed_data
@@ -129,3 +132,27 @@ def test_sign_message__recovered__is_the_wallet() -> None:
     signature = bytes.fromhex(wallet.sign_message("hello")[2:])
 
     assert recover(hash_personal("hello"), signature) == parse_address(wallet.address)
+
+
+VECTORS = json.loads((Path(__file__).parents[2] / "contracts" / "vectors.json").read_text())
+
+
+def _value(kind: str, given: Any) -> Any:
+    return int(given) if kind.startswith("uint") else given
+
+
+@pytest.mark.parametrize("vector", VECTORS["orders"])
+def test_order_digest__shared_vectors__are_met(vector: dict[str, Any]) -> None:
+    domain = VECTORS["domain"]
+    contract = Contract(int(domain["chainId"]), domain["verifyingContract"], bytes.fromhex(domain["salt"][2:]), {})
+    order = Order(*(_value(kind, vector["order"][name]) for kind, name in ORDER_FIELDS))
+
+    digest = contract.order_digest(order)
+
+    assert "0x" + digest.hex() == vector["digest"]
+    assert recover(digest, bytes.fromhex(vector["signature"][2:])) == parse_address(vector["signer"])
+
+
+@pytest.mark.parametrize("vector", [vector for vector in VECTORS["tradeIds"] if int(vector["index"]) == 0])
+def test_fill_id__shared_vectors__are_met(vector: dict[str, Any]) -> None:
+    assert fill_id(vector["namespace"], int(vector["nonce"])) == vector["tradeId"]
