@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps an answer for a moment, and computes it once however many ask meanwhile: for figures that may be a second old."""
+"""Keeps an answer for a moment and computes it once, however many ask: for figures that may be a second old."""
 
 import asyncio
 from collections import OrderedDict

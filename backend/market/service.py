@@ -16,7 +16,6 @@ from backend.market.posting import Posted, Poster
 from backend.market.queries import TradeFilter
 from backend.market.types import Claim, SubmissionState, SubmissionView, TradeStatus, TradeView
 
-
 _totals: Memo[int] = Memo(seconds=1)  # counting reads every row of a filter; a total may be a second old
 
 
