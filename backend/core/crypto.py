@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from coincurve import PrivateKey, PublicKey
-from Crypto.Hash import keccak as _keccak
 from eth_abi.abi import encode
+from sha3 import keccak_256
 
 _HALF_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141 // 2
 
@@ -22,7 +22,8 @@ DOMAIN_FIELDS = {
 
 def keccak(data: bytes) -> bytes:
     """Keccak-256 (Ethereum's), 32 bytes."""
-    return _keccak.new(digest_bits=256, data=data).digest()
+    digest: bytes = keccak_256(data).digest()
+    return digest
 
 
 def struct_hash(name: str, fields: Fields, message: Mapping[str, Any]) -> bytes:

@@ -31,6 +31,7 @@ async def follower(process: Process, stop: asyncio.Event) -> None:
         poll_interval_s=settings.poll_interval_s,
         finality_depth=settings.finality_depth,
         second_node=settings.second_node,
+        ws_url=settings.websocket_url or settings.rpc_url[0].replace("http", "ws", 1),
     )
     following = Follower(process.db, process.rpc, chain.id, TradeProjector(process.operator), options)
     observer = Observer(process.rpc, chain, finality_depth=settings.finality_depth)
