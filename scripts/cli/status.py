@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`gridx status` and `gridx follower status`: what runs, and how far the chain has been followed."""
+"""`gridx status`, `gridx follower status` and `resume`: what runs, and how far the chain has been followed."""
 
 from __future__ import annotations
 
@@ -73,6 +73,30 @@ def follower_status(as_json: bool) -> None:
         _print_chains(rows)
     if any(row["halted_reason"] for row in rows):
         raise SystemExit(1)
+
+
+@follower.command("resume")
+def follower_resume() -> None:
+    """Let a halted follower go on, after the cause of the halt was looked into."""
+    from datetime import UTC, datetime
+
+    from backend.chain import service
+    from backend.core.db import Database
+
+    async def resume(url: str) -> bool:
+        db = Database(url, pool_size=1)
+        try:
+            async with db.begin() as session:
+                chain = await service.get_chain(session)
+            return await service.resume(db, chain, now=datetime.now(UTC))
+        finally:
+            await db.close()
+
+    try:
+        resumed = asyncio.run(resume(running_environment()["GRIDX_DATABASE_SERVICE_URL"]))
+    except KeyError as problem:
+        raise click.ClickException("GRIDX_DATABASE_SERVICE_URL is not set") from problem
+    click.echo("the follower goes on" if resumed else "the follower was not halted")
 
 
 @click.command()
