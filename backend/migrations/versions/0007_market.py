@@ -23,6 +23,7 @@ CREATE TABLE energy_trades (
     price_micro_per_kwh bigint NOT NULL CHECK (price_micro_per_kwh > 0),
     carbon_logged_g bigint NOT NULL CHECK (carbon_logged_g >= 0),
     factor_id bigint NOT NULL,
+    logged_factor_id bigint NOT NULL,
     seller_meter bigint,
     buyer_meter bigint,
     community bigint,

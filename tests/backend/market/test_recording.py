@@ -3,6 +3,7 @@
 
 from sqlalchemy import text
 
+from tests.backend.audit.stage import AVERAGE_FACTOR, DELIVERY, FACTOR
 from tests.backend.market.conftest import Town, grams
 
 
@@ -109,6 +110,20 @@ async def test_follow__consent_reorganised_away__takes_back_what_it_had_earned(t
     assert (trade.status, trade.consented, trade.claim_g) == ("CONFIRMED", False, 0)
     assert await town.wallet(2) == (0, 0)
     assert await town.statistics(1) == (0, 0, 0)
+
+
+async def test_follow__consent_with_another_factor_reorganised_away__names_the_logged_factor_again(town: Town) -> None:
+    trade_id = town.stage.log(1, 2, 1500)
+    town.stage.anvil.mine(1)
+    town.stage.send(2, town.stage.contract.functions.confirmTrade(trade_id, 101, 102, DELIVERY, AVERAGE_FACTOR))
+    await town.confirm(1)
+    confirmed = await town.trade(trade_id)
+
+    town.stage.anvil.rpc("anvil_reorg", 2, [])
+    await town.confirm(1)
+
+    assert (confirmed.factor_id, confirmed.ineligible_reason) == (AVERAGE_FACTOR, "average_factor")
+    assert (await town.trade(trade_id)).factor_id == FACTOR
 
 
 async def test_follow__final__says_so(town: Town) -> None:
