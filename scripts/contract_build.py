@@ -25,6 +25,8 @@ CONTRACTS = ROOT / "contracts"
 ABI_FILE = CONTRACTS / "abi" / "EnergyTradeLog.json"
 COMPILER_FOLDER = ROOT / "scripts" / "solc"
 CACHE = ROOT / ".build" / "standard-json"
+APE_MANIFEST = ROOT / ".build" / "__local__.json"
+SOURCES_SEEN = ROOT / ".build" / "sources.sha256"
 SOURCE = "contracts/EnergyTradeLog.sol"
 NAME = "EnergyTradeLog"
 COMPILER_TIMEOUT_S = 300
@@ -50,9 +52,17 @@ class Build:
     standard_json: dict[str, Any]
 
 
-def use_compiler() -> None:
-    """Point py-solc-x to the compiler of the npm package, unless a folder was chosen already."""
+def prepare_ape() -> None:
+    """Before ape is used: point py-solc-x to the compiler of the npm package, unless a folder was chosen already, and
+    drop what ape compiled from other sources. ape recompiles a changed file, but not the contracts that inherit it."""
     os.environ.setdefault("SOLCX_BINARY_PATH", str(COMPILER_FOLDER))
+    digest = hashlib.sha256()
+    for path in sorted([*CONTRACTS.rglob("*.sol"), ROOT / "ape-config.yaml", ROOT / "package-lock.json"]):
+        digest.update(path.read_bytes())
+    if not SOURCES_SEEN.exists() or SOURCES_SEEN.read_text() != digest.hexdigest():
+        APE_MANIFEST.unlink(missing_ok=True)
+        SOURCES_SEEN.parent.mkdir(parents=True, exist_ok=True)
+        SOURCES_SEEN.write_text(digest.hexdigest())
 
 
 def canonical_json(value: Any) -> str:

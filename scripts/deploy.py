@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.contract_build import CONTRACTS, ROOT, abi_hash, build, canonical_json, use_compiler
+from scripts.contract_build import CONTRACTS, NAME, ROOT, abi_hash, build, canonical_json, prepare_ape
 from scripts.verify_contract import RpcRefused, verify
 
 NETWORKS_FILE = CONTRACTS / "networks.json"
@@ -118,7 +118,7 @@ def _factor(item: Mapping[str, Any]) -> tuple[Any, ...]:
 @contextmanager
 def connected(network: Network, rpc_url: str) -> Iterator[Any]:
     """ape's provider for the node at `rpc_url`. Raises DeploymentRefused when it is on another chain."""
-    use_compiler()
+    prepare_ape()
     import ape
     from ape.logging import logger
 
@@ -154,14 +154,18 @@ def deploy(
         if known is None:
             deployer, holders = _signers(network, account, roles)
             known = _create(provider, network, deployer, holders, predecessor)
-            _require_same_code(provider, known)
             _write(path, known)
+            if not network.is_local:
+                path.with_suffix(".standard.json").write_text(canonical_json(build().standard_json))
+            _require_same_code(provider, known)
         record = known | _roles_on_chain(known)
-        if roles is not None or known != record:
-            _require_roles(record, roles)
+        if roles is not None and not _admin_is_settled(record, roles):
+            deployer, _ = _signers(network, account, roles)
+            _contract(record["address"]).beginDefaultAdminTransfer(roles.admin, sender=deployer)
+            record |= _roles_on_chain(record)
+        _require_roles(record, roles)
         if record != known:
             _write(path, record)
-    _keep_standard_json(network)
     return record
 
 
@@ -170,20 +174,29 @@ def accept_admin(network_name: str, rpc_url: str, out: Path | None, account: str
     network = Network.read(network_name)
     path = out or network.record_file
     with connected(network, rpc_url):
-        import ape
-
-        record = json.loads(path.read_text())
-        contract = _contract(record["address"])
-        contract.acceptDefaultAdminTransfer(sender=ape.accounts.load(account))
+        record: dict[str, Any] = json.loads(path.read_text())
+        _contract(record["address"]).acceptDefaultAdminTransfer(sender=_account(account))
         record |= _roles_on_chain(record)
     _write(path, record)
     return record
 
 
-def _contract(address: str) -> Any:
-    import ape
+def _container() -> Any:
+    """The contract for ape, from the standard JSON build: what is deployed is what explorers are given."""
+    from ape.contracts import ContractContainer
+    from ethpm_types import ContractType
 
-    return ape.project.EnergyTradeLog.at(address)
+    compiled = build()
+    content = {
+        "contractName": NAME,
+        "abi": compiled.abi,
+        "deploymentBytecode": {"bytecode": "0x" + compiled.creation.hex()},
+    }
+    return ContractContainer(ContractType.model_validate(content))
+
+
+def _contract(address: str) -> Any:
+    return _container().at(address, fetch_from_explorer=False)
 
 
 def _rpc(provider: Any) -> Any:
@@ -215,20 +228,32 @@ def _signers(network: Network, account: str | None, roles: Roles | None) -> tupl
     if network.is_local:
         first = [ape.accounts.test_accounts[index] for index in range(5)]
         holders = roles or Roles(*(item.address for item in first))
-        return (ape.accounts.load(account) if account else first[0]), holders
+        return (_account(account) if account else first[0]), holders
     if roles is None or account is None:
         raise DeploymentRefused(f"{network.name} needs --roles FILE and --account ALIAS")
-    return ape.accounts.load(account), roles
+    return _account(account), roles
+
+
+def _account(alias: str) -> Any:
+    """ape's account of this alias; it signs by itself when its passphrase is in the environment, as ape names it."""
+    import ape
+
+    try:
+        account = ape.accounts.load(alias)
+    except (IndexError, KeyError) as problem:
+        raise DeploymentRefused(f"ape has no account {alias!r}") from problem
+    passphrase = os.environ.get(f"APE_ACCOUNTS_{alias}_PASSPHRASE")
+    if passphrase is not None:
+        account.set_autosign(True, passphrase=passphrase)
+    return account
 
 
 def _create(provider: Any, network: Network, deployer: Any, roles: Roles, predecessor: str) -> dict[str, Any]:
-    """Deploy, begin the hand-over of the admin, and return the record."""
-    import ape
-
+    """Deploy with the deployer as its first admin, and return the record."""
     first = (deployer.address, roles.factorKeeper, roles.registrar, roles.pauser, roles.settler)
     arguments = (first, network.admin_delay_s, list(network.factors), network.default_factor_id, predecessor)
     contract = deployer.deploy(
-        ape.project.EnergyTradeLog, *arguments, required_confirmations=0 if network.is_local else network.confirmations
+        _container(), *arguments, required_confirmations=0 if network.is_local else network.confirmations
     )
     transaction = contract.creation_metadata.txn_hash
     receipt = provider.make_request("eth_getTransactionReceipt", [transaction])
@@ -246,8 +271,6 @@ def _create(provider: Any, network: Network, deployer: Any, roles: Roles, predec
         "abiHash": abi_hash(),
         "gasUsed": int(receipt["gasUsed"], 16),
     }
-    if roles.admin.lower() != deployer.address.lower():
-        contract.beginDefaultAdminTransfer(roles.admin, sender=deployer)
     return record | {"roles": asdict(roles) | {"admin": str(deployer.address)}}
 
 
@@ -265,14 +288,17 @@ def _roles_on_chain(record: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _admin_is_settled(record: Mapping[str, Any], roles: Roles) -> bool:
+    pending = record["pendingAdmin"]
+    named = pending["address"] if pending is not None else record["roles"]["admin"]
+    return bool(named.lower() == roles.admin.lower())
+
+
 def _require_roles(record: Mapping[str, Any], roles: Roles | None) -> None:
     if roles is None:
         return
-    wanted, found = asdict(roles), dict(record["roles"])
-    pending = record["pendingAdmin"]
-    if pending is not None:
-        found["admin"] = pending["address"]
-    different = [name for name in wanted if wanted[name].lower() != found[name].lower()]
+    wanted, found = asdict(roles), record["roles"]
+    different = [name for name in ROLE_GETTERS if wanted[name].lower() != found[name].lower()]
     if different:
         raise DeploymentRefused(f"roles of {record['address']} are not as asked for: {', '.join(different)}")
 
@@ -288,12 +314,6 @@ def _write(path: Path, record: Mapping[str, Any]) -> None:
     partial = path.with_suffix(f".{os.getpid()}")
     partial.write_text(json.dumps(record, indent=2) + "\n")
     partial.replace(path)
-
-
-def _keep_standard_json(network: Network) -> None:
-    """Explorers verify a contract from the compiler's input: kept beside the records of public networks."""
-    if not network.is_local:
-        _ = (RECORDS / f"{network.name}.standard.json").write_text(canonical_json(build().standard_json))
 
 
 def main() -> int:

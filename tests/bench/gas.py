@@ -198,7 +198,9 @@ def over_budget(figures: dict[str, int], budget: dict[str, int]) -> list[str]:
 
 def over_limit(figures: dict[str, int]) -> list[str]:
     """Which figures miss the limit that the product promises."""
-    return [f"{name}: {figures[name]:,} gas, limit {limit:,}" for name, limit in LIMITS.items() if figures[name] > limit]
+    return [
+        f"{name}: {figures[name]:,} gas, limit {limit:,}" for name, limit in LIMITS.items() if figures[name] > limit
+    ]
 
 
 def headline(figures: dict[str, int]) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scripts.contract_build import use_compiler
+from scripts.contract_build import prepare_ape
 from scripts.embedded.anvil import anvil_binary
 
 if TYPE_CHECKING:
     from tests.contracts.market import Market
 
-use_compiler()
+prepare_ape()
 os.environ["PATH"] = f"{anvil_binary().parent}{os.pathsep}{os.environ['PATH']}"
 
 

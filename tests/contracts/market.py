@@ -86,7 +86,9 @@ class Market:
         self.log.registerCommunity(COMMUNITY, REGION, MINUTES, sender=self.registrar)
         self.log.registerCommunity(OTHER_COMMUNITY, OTHER_REGION, MINUTES, sender=self.registrar)
         self.households = [
-            self._household(senders[5 + index], keys[5 + index], 1000 + index, OTHER_COMMUNITY if index == 4 else COMMUNITY)
+            self._household(
+                senders[5 + index], keys[5 + index], 1000 + index, OTHER_COMMUNITY if index == 4 else COMMUNITY
+            )
             for index in range(5)
         ]
         self.seller, self.buyer = self.households[:2]
@@ -128,10 +130,12 @@ class Market:
         chosen = key or next(item.key for item in [*self.households, self.stranger] if item.address == order.maker)
         return (domain or self.domain).sign(order, chosen)
 
-    def fill(self, order: Order, *, nonce: int = 1, energy: int = 400, buyer: Household | None = None, **other: Any) -> Any:
+    def fill(
+        self, order: Order, *, nonce: int = 1, energy: int = 400, buyer: Household | None = None, **other: Any
+    ) -> Any:
         """`fillOffer` by a household; `signature` and `meter` may be given. Returns ape's receipt."""
         who = buyer or self.buyer
-        signature = other.get("signature", None)
+        signature = other.get("signature")
         signature = self.sign(order) if signature is None else signature
         return self.log.fillOffer(
             order.words(), signature, nonce, energy, other.get("meter", who.meter), sender=who.account
@@ -191,7 +195,9 @@ class Market:
         return Household(account.address, key, account, meter)
 
 
-def factor(number: int, region: bytes = REGION, basis: int = 2, mg_per_kwh: int = MG_PER_KWH, **other: Any) -> tuple[Any, ...]:
+def factor(
+    number: int, region: bytes = REGION, basis: int = 2, mg_per_kwh: int = MG_PER_KWH, **other: Any
+) -> tuple[Any, ...]:
     """An initial factor; `valid_from`, `valid_to` may be given."""
     period = other.get("valid_from", 1_000), other.get("valid_to", 2**40)
     return (number, region, basis, mg_per_kwh, *period, "EPA eGRID", "2023", b"\x05" * 32)
@@ -203,7 +209,10 @@ def _other_factor() -> tuple[Any, ...]:
 
 def raw_logs(receipt: Any) -> list[tuple[list[bytes], bytes]]:
     """Topics and data of each log of a receipt, in order."""
-    return [([bytes.fromhex(t[2:]) for t in map(_hex, log["topics"])], bytes.fromhex(_hex(log["data"])[2:])) for log in receipt.logs]
+    return [
+        ([bytes.fromhex(t[2:]) for t in map(_hex, log["topics"])], bytes.fromhex(_hex(log["data"])[2:]))
+        for log in receipt.logs
+    ]
 
 
 def _hex(value: Any) -> str:

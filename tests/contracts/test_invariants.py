@@ -108,9 +108,7 @@ class LogMachine(RuleBasedStateMachine):
             assert len(logged(outcome)) == size
 
     @rule(maker=houses, buyer=houses, lane=lanes, position=positions, interval=intervals, energy=energies, nonce=nonces)
-    def fill(
-        self, maker: int, buyer: int, lane: int, position: int, interval: int, energy: int, nonce: int
-    ) -> None:
+    def fill(self, maker: int, buyer: int, lane: int, position: int, interval: int, energy: int, nonce: int) -> None:
         seller, taker, start = self._house(maker), self._house(buyer), self._start(interval)
         offer = self.market.offer(seller, slot=lane << 3 | position, deliveryStart=start, energyWh=ORDER_WH)
         call = self.functions.fillOffer(offer.words(), self.market.sign(offer), nonce, energy, taker.meter)

@@ -120,9 +120,7 @@ def test_fill__meters_of_others__reverts(market: Market, log: Any) -> None:
         market.fill(market.offer(), meter=third.meter)
     with ape.reverts(log.EnergyTradeLogNotMeterOwner, meter=third.meter, owner=third.address, wallet=maker):
         market.fill(market.offer(meter=third.meter))
-    with ape.reverts(
-        log.EnergyTradeLogCommunitiesDiffer, sellerCommunity=COMMUNITY, buyerCommunity=OTHER_COMMUNITY
-    ):
+    with ape.reverts(log.EnergyTradeLogCommunitiesDiffer, sellerCommunity=COMMUNITY, buyerCommunity=OTHER_COMMUNITY):
         market.fill(market.offer(), buyer=far)
 
 
@@ -155,9 +153,7 @@ def test_fill__amounts_out_of_range__reverts(market: Market, log: Any) -> None:
 def test_fill__below_the_minimum__only_completes(market: Market, log: Any) -> None:
     offer = market.offer(energyWh=1_000, minFillWh=300)
 
-    with ape.reverts(
-        log.EnergyTradeLogFillTooSmall, maker=market.seller.address, energyWh=299, minFillWh=300
-    ):
+    with ape.reverts(log.EnergyTradeLogFillTooSmall, maker=market.seller.address, energyWh=299, minFillWh=300):
         market.fill(offer, nonce=1, energy=299)
 
     market.fill(offer, nonce=1, energy=800)

@@ -44,9 +44,7 @@ def test_register_community__again__reverts(market: Market, log: Any) -> None:
 def test_register_community__malformed__reverts(
     market: Market, log: Any, number: int, region: bytes, minutes: int
 ) -> None:
-    with ape.reverts(
-        log.EnergyTradeLogCommunityMalformed, community=number, region=region, deliveryMinutes=minutes
-    ):
+    with ape.reverts(log.EnergyTradeLogCommunityMalformed, community=number, region=region, deliveryMinutes=minutes):
         log.registerCommunity(number, region, minutes, sender=market.registrar)
 
 

@@ -53,9 +53,7 @@ def test_log__reorganised_in_another_order__keeps_its_ids(market: Market) -> Non
         _signed(market, seller, functions.logEnergyTrade(seller.address, buyer.address, 11, 5)),
         _signed(market, seller, functions.logEnergyTrade(seller.address, buyer.address, 22, 5), 1),
         _signed(market, buyer, functions.logEnergyTrades(7, pack_items([(True, third.address, 33, 5)] * 2))),
-        _signed(
-            market, third, functions.fillOffer(offer.words(), market.sign(offer), 9, 44, third.meter)
-        ),
+        _signed(market, third, functions.fillOffer(offer.words(), market.sign(offer), 9, 44, third.meter)),
     ]
     hashes = [_send(market, raw) for raw in raws]
     before = _trades(market, hashes)
@@ -64,13 +62,17 @@ def test_log__reorganised_in_another_order__keeps_its_ids(market: Market) -> Non
     market.provider.make_request("anvil_reorg", [len(raws), [[raws[index], 0] for index in (3, 2, 0, 1)]])
 
     after = _trades(market, hashes)
-    assert set(before) == set(after) == {
-        trade_id(seller.address, sequential_nonce(0)),
-        trade_id(seller.address, sequential_nonce(1)),
-        trade_id(buyer.address, 7, 0),
-        trade_id(buyer.address, 7, 1),
-        trade_id(third.address, 9),
-    }
+    assert (
+        set(before)
+        == set(after)
+        == {
+            trade_id(seller.address, sequential_nonce(0)),
+            trade_id(seller.address, sequential_nonce(1)),
+            trade_id(buyer.address, 7, 0),
+            trade_id(buyer.address, 7, 1),
+            trade_id(third.address, 9),
+        }
+    )
     for name, trade in before.items():
         again = after[name]
         assert (trade.seller, trade.buyer, trade.energy_wh, trade.price, trade.details) == (

@@ -139,16 +139,12 @@ def test_continue__after_the_close__goes_on_with_the_history(market: Market, log
 
 def test_continue__before_the_predecessor_hands_over__reverts(market: Market, log: Any) -> None:
     successor = market.deploy(predecessor=log.address)
-    with ape.reverts(
-        successor.EnergyTradeLogNotSuccessor, predecessor=log.address, successor=ZERO_ADDRESS
-    ):
+    with ape.reverts(successor.EnergyTradeLogNotSuccessor, predecessor=log.address, successor=ZERO_ADDRESS):
         successor.continueHistory(sender=market.admin)
     with ape.reverts(successor.EnergyTradeLogNotStarted, predecessor=log.address):
         successor.logEnergyTrade(market.seller.address, market.buyer.address, 1, 1, sender=market.seller.account)
     log.close(market.keeper, sender=market.admin)
-    with ape.reverts(
-        successor.EnergyTradeLogNotSuccessor, predecessor=log.address, successor=market.keeper.address
-    ):
+    with ape.reverts(successor.EnergyTradeLogNotSuccessor, predecessor=log.address, successor=market.keeper.address):
         successor.continueHistory(sender=market.admin)
 
 

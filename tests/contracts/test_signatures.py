@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose signature counts: keys, contract wallets that lie, burn gas or change their mind, accounts with delegated code."""
+"""Whose signature counts: keys, contract wallets that lie or burn gas, accounts with delegated code."""
 
 from __future__ import annotations
 

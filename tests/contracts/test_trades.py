@@ -48,7 +48,11 @@ def test_log_trade__by_the_seller__emits_every_fact(market: Market, log: Any) ->
     (trade,) = logged(receipt)
     assert trade.trade_id == trade_id(market.seller.address, sequential_nonce(0)) == bytes(expected_id)
     assert (trade.seller, trade.buyer) == (market.seller.address.lower(), market.buyer.address.lower())
-    assert (trade.energy_wh, trade.price, trade.timestamp) == (1_234, 5_000_000, market.chain.blocks[receipt.block_number].timestamp)
+    assert (trade.energy_wh, trade.price, trade.timestamp) == (
+        1_234,
+        5_000_000,
+        market.chain.blocks[receipt.block_number].timestamp,
+    )
     assert trade.carbon_g == carbon_grams(1_234, MG_PER_KWH)
     assert trade.details == Details(kind=0, factor_id=FACTOR)
 
@@ -99,9 +103,7 @@ def test_log_trade__price_out_of_range__reverts(market: Market, log: Any, price:
 def test_log_trade__by_a_third__reverts(market: Market, log: Any) -> None:
     seller, buyer, third = market.households[:3]
 
-    with ape.reverts(
-        log.EnergyTradeLogNotAParty, caller=third.address, seller=seller.address, buyer=buyer.address
-    ):
+    with ape.reverts(log.EnergyTradeLogNotAParty, caller=third.address, seller=seller.address, buyer=buyer.address):
         log.logEnergyTrade(seller.address, buyer.address, 1, 1, sender=third.account)
 
 
@@ -195,7 +197,9 @@ def test_confirm__by_the_other_party__is_part_of_the_history(market: Market, log
     trade = _trade(market)
     before = market.history()
 
-    receipt = log.confirmTrade(trade, market.seller.meter, market.buyer.meter, market.start, FACTOR, sender=market.buyer.account)
+    receipt = log.confirmTrade(
+        trade, market.seller.meter, market.buyer.meter, market.start, FACTOR, sender=market.buyer.account
+    )
 
     ((topics, data),) = raw_logs(receipt)
     expected = Details(3, 0, 0, FACTOR, MINUTES, market.start, market.buyer.meter, market.seller.meter)
@@ -209,7 +213,11 @@ def test_confirm__by_the_seller_of_a_batch_item__is_logged(market: Market, log: 
     log.logEnergyTrades(9, items, sender=market.buyer.account)
 
     receipt = log.confirmTrade(
-        trade_id(market.buyer.address, 9), market.seller.meter, market.buyer.meter, market.start, FACTOR,
+        trade_id(market.buyer.address, 9),
+        market.seller.meter,
+        market.buyer.meter,
+        market.start,
+        FACTOR,
         sender=market.seller.account,
     )
 
@@ -220,7 +228,9 @@ def test_confirm__by_the_logger__reverts(market: Market, log: Any) -> None:
     trade = _trade(market)
 
     with ape.reverts(log.EnergyTradeLogOwnTrade, tradeId=trade, caller=market.seller.address):
-        log.confirmTrade(trade, market.seller.meter, market.buyer.meter, market.start, FACTOR, sender=market.seller.account)
+        log.confirmTrade(
+            trade, market.seller.meter, market.buyer.meter, market.start, FACTOR, sender=market.seller.account
+        )
 
 
 def test_confirm__nothing_logged_under_the_id__reverts(market: Market, log: Any) -> None:
@@ -233,7 +243,9 @@ def test_confirm__nothing_logged_under_the_id__reverts(market: Market, log: Any)
 
     for trade in unknown:
         with ape.reverts(log.EnergyTradeLogUnknownTrade, tradeId=trade):
-            log.confirmTrade(trade, market.seller.meter, market.buyer.meter, market.start, FACTOR, sender=market.buyer.account)
+            log.confirmTrade(
+                trade, market.seller.meter, market.buyer.meter, market.start, FACTOR, sender=market.buyer.account
+            )
 
 
 def test_confirm__meters_of_others__reverts_with_the_owner(market: Market, log: Any) -> None:
@@ -241,11 +253,17 @@ def test_confirm__meters_of_others__reverts_with_the_owner(market: Market, log: 
     third, far = market.households[2], market.households[4]
 
     def confirm(seller_meter: int, buyer_meter: int, factor_id: int = FACTOR, start: int = 0) -> None:
-        log.confirmTrade(trade, seller_meter, buyer_meter, start or market.start, factor_id, sender=market.buyer.account)
+        log.confirmTrade(
+            trade, seller_meter, buyer_meter, start or market.start, factor_id, sender=market.buyer.account
+        )
 
-    with ape.reverts(log.EnergyTradeLogNotMeterOwner, meter=third.meter, owner=third.address, wallet=market.seller.address):
+    with ape.reverts(
+        log.EnergyTradeLogNotMeterOwner, meter=third.meter, owner=third.address, wallet=market.seller.address
+    ):
         confirm(third.meter, market.buyer.meter)
-    with ape.reverts(log.EnergyTradeLogNotMeterOwner, meter=third.meter, owner=third.address, wallet=market.buyer.address):
+    with ape.reverts(
+        log.EnergyTradeLogNotMeterOwner, meter=third.meter, owner=third.address, wallet=market.buyer.address
+    ):
         confirm(market.seller.meter, third.meter)
     with ape.reverts(log.EnergyTradeLogUnknownMeter, meter=99):
         confirm(market.seller.meter, 99)
@@ -260,7 +278,12 @@ def test_confirm__factor_that_does_not_fit__reverts(market: Market, log: Any) ->
 
     def confirm(factor_id: int, start: int = 0) -> None:
         log.confirmTrade(
-            trade, market.seller.meter, market.buyer.meter, start or market.start, factor_id, sender=market.buyer.account
+            trade,
+            market.seller.meter,
+            market.buyer.meter,
+            start or market.start,
+            factor_id,
+            sender=market.buyer.account,
         )
 
     with ape.reverts(log.EnergyTradeLogUnknownFactor, factorId=55):
@@ -285,10 +308,16 @@ def test_confirm__factor_that_does_not_fit__reverts(market: Market, log: Any) ->
 
 def test_history__every_kind_of_entry__is_recomputed_from_events(market: Market, log: Any) -> None:
     receipts = [log.logEnergyTrade(market.seller.address, market.buyer.address, 100, 5, sender=market.seller.account)]
-    receipts.append(log.logEnergyTrades(3, pack_items([(True, market.buyer.address, 9, 9)] * 3), sender=market.seller.account))
+    receipts.append(
+        log.logEnergyTrades(3, pack_items([(True, market.buyer.address, 9, 9)] * 3), sender=market.seller.account)
+    )
     receipts.append(
         log.confirmTrade(
-            logged(receipts[0])[0].trade_id, market.seller.meter, market.buyer.meter, market.start, FACTOR,
+            logged(receipts[0])[0].trade_id,
+            market.seller.meter,
+            market.buyer.meter,
+            market.start,
+            FACTOR,
             sender=market.buyer.account,
         )
     )

@@ -23,7 +23,9 @@ VECTORS: dict[str, Any] = json.loads(FILE.read_text())
 @pytest.fixture(scope="session")
 def harness(market: Market) -> Any:
     """The log with its inner functions laid open."""
-    roles = tuple(item.address for item in (market.admin, market.keeper, market.registrar, market.pauser, market.settler))
+    roles = tuple(
+        item.address for item in (market.admin, market.keeper, market.registrar, market.pauser, market.settler)
+    )
     return market.admin.deploy(market.project.HistoryHarness, roles, [factor(1)])
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes `vectors.json`: what every implementation of the log's encodings must reproduce.
 
-`python -m tests.contracts.write_vectors` writes the file. The contract tests check it against Solidity; Python and browser code
-check themselves against it. Integers are decimal strings (JavaScript cannot hold them all), bytes are 0x-hex:
-`domain` and `orders` (EIP-712 digest and a signature of each), `tradeIds`, `details`, `carbon`, and `history`: a run of
-events with the head and the count after each.
+`python -m tests.contracts.write_vectors` writes the file. The contract tests check it against Solidity; Python and
+browser code check themselves against it. Integers are decimal strings (JavaScript cannot hold them all), bytes are
+0x-hex: `domain` and `orders` (EIP-712 digest and a signature of each), `tradeIds`, `details`, `carbon`, and `history`:
+a run of events with the head and the count after each.
 """
 
 from __future__ import annotations
