@@ -3,7 +3,7 @@
 
 from sqlalchemy import text
 
-from tests.backend.audit.stage import AVERAGE_FACTOR, DELIVERY, FACTOR
+from tests.backend.audit.stage import DELIVERY, FACTOR
 from tests.backend.market.conftest import Town, grams
 
 
@@ -113,16 +113,19 @@ async def test_follow__consent_reorganised_away__takes_back_what_it_had_earned(t
 
 
 async def test_follow__consent_with_another_factor_reorganised_away__names_the_logged_factor_again(town: Town) -> None:
-    trade_id = town.stage.log(1, 2, 1500)
-    town.stage.anvil.mine(1)
-    town.stage.send(2, town.stage.contract.functions.confirmTrade(trade_id, 101, 102, DELIVERY, AVERAGE_FACTOR))
+    stage, calls = town.stage, town.stage.contract.functions
+    stage.send(0, calls.registerFactor(9, b"CAMX", 2, 500_000, 0, 2**40, "EPA eGRID", "2024", b"\x22" * 32))
+    stage.anvil.rpc("evm_increaseTime", 90_000)
+    trade_id = stage.log(1, 2, 1500)
+    stage.anvil.mine(1)
+    stage.send(2, calls.confirmTrade(trade_id, 101, 102, DELIVERY, 9))
     await town.confirm(1)
     confirmed = await town.trade(trade_id)
 
     town.stage.anvil.rpc("anvil_reorg", 2, [])
     await town.confirm(1)
 
-    assert (confirmed.factor_id, confirmed.ineligible_reason) == (AVERAGE_FACTOR, "average_factor")
+    assert (confirmed.factor_id, confirmed.claim_g) == (9, 750)
     assert (await town.trade(trade_id)).factor_id == FACTOR
 
 
