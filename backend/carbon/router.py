@@ -61,7 +61,7 @@ _SPENDING = (
 _PREPARING = (*SIGNED_IN, ForeignWallet, NoChain)
 
 
-def node_call(request: Request) -> CallContract | None:
+async def node_call(request: Request) -> CallContract | None:
     """How to ask a contract wallet about a signature; None without a node."""
     call: CallContract | None = getattr(request.app.state, "call_contract", None)
     return call

@@ -141,7 +141,7 @@ CREATE TABLE leaderboard (
     holder_id uuid NOT NULL,
     net_g bigint NOT NULL,
     PRIMARY KEY (holder_id, period, period_start, community)
-)
+) WITH (autovacuum_vacuum_scale_factor = 0.02)
 --;;
 COMMENT ON TABLE leaderboard IS 'Grams earned minus reversed and reduced, by the community''s day of delivery; '
     'community 0 is everybody, and the board of all time starts on 1970-01-01'
