@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     confirmations: int | None = Field(default=2, description="blocks until CONFIRMED; empty: the finalized tag")
     finality_depth: int | None = Field(default=None, description="blocks until FINAL; empty: the finalized tag")
     poll_interval_s: float = 0.5
+    watch_interval_s: float = Field(default=1.0, description="pause between looks at posted claims that wait")
     websocket_url: str | None = Field(default=None, description="node that announces new heads; empty: as RPC_URL")
     second_node: bool = Field(default=False, description="blocks count only when two nodes agree on them")
 

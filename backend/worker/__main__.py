@@ -20,8 +20,6 @@ from backend.market.watching import watch
 from backend.worker.relay import Relay, _pause
 from backend.worker.runtime import Process, open_process
 
-WATCH_EVERY_S = 1.0
-
 
 async def follower(process: Process, stop: asyncio.Event) -> None:
     """Follow the chain and look after claims that wait."""
@@ -37,13 +35,13 @@ async def follower(process: Process, stop: asyncio.Event) -> None:
     observer = Observer(process.rpc, chain, finality_depth=settings.finality_depth)
 
     async def watching() -> None:
-        every = timedelta(seconds=WATCH_EVERY_S)
+        every = timedelta(seconds=settings.watch_interval_s)
         while not stop.is_set():
             try:
                 await watch(process.db, chain, observer, now=utc_now(), every=every)
             except (Unavailable, OSError):
                 pass  # the follower reports it; claims wait
-            await _pause(stop, WATCH_EVERY_S)
+            await _pause(stop, settings.watch_interval_s)
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(following.run(stop))

@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can happen in a sequence, each step drawn by its weight. A step returns what it did in words, None: nothing."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from random import Random
+
+from sqlalchemy import text
+
+from backend.core.crypto import sign
+from scripts.embedded.process import ROOT
+from tests.backend.audit.stage import DELIVERY
+from tests.faults.node import FAULTS
+from tests.faults.processes import wait_for
+from tests.faults.town import HANDED_OVER, OWNER_OF, PERSONS
+from tests.faults.trading import INTERVAL_S, INTERVALS, Made
+from tests.faults.world import SERVICES, World
+
+Step = Callable[[World, Random], Awaitable[str | None]]
+STEPS: dict[Step, int] = {}
+LIES = ("energy", "price", "buyer", "seller")
+
+
+def step(weight: int) -> Callable[[Step], Step]:
+    """Register a step with its weight."""
+
+    def register(function: Step) -> Step:
+        STEPS[function] = weight
+        return function
+
+    return register
+
+
+@cache
+def failpoints() -> dict[str, list[str]]:
+    """Every failpoint of the product by the process that passes it, read from the sources."""
+    found: dict[str, set[str]] = {}
+    for path in sorted(Path(ROOT, "backend").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "failpoint":
+                (argument,) = node.args
+                assert isinstance(argument, ast.Constant), f"{path}: a failpoint's name is not a text"
+                found.setdefault(process_of(str(argument.value)), set()).add(str(argument.value))
+    return {process: sorted(names) for process, names in found.items()}
+
+
+def process_of(name: str) -> str:
+    """The process in which a failpoint is tried: `posting` in the api, `settling` in the worker's task."""
+    domain = name.partition(".")[0]
+    return {"posting": "api", "relay": "relay", "settling": "settle"}.get(domain, "follower")
+
+
+# --- trades -----------------------------------------------------------------------------------------------------------
+
+
+@step(14)
+async def fill(world: World, random: Random) -> str:
+    """A buyer fills an offer; both of its parties may be one person."""
+    made = world.trading.fill(random)
+    if random.random() < 0.4:
+        _claim_truly(world, made, random)
+    return made.sent.label
+
+
+@step(3)
+async def fill_own(world: World, random: Random) -> str:
+    """A person buys from his own second wallet, or from a wallet that changes hands."""
+    seller, buyer = random.choice([(1, 5), (5, 1), (3, HANDED_OVER), (HANDED_OVER, 4)])
+    return world.trading.fill(random, seller=seller, buyer=buyer).sent.label
+
+
+@step(6)
+async def log(world: World, random: Random) -> str:
+    """One party logs a trade."""
+    return world.trading.log(random).sent.label
+
+
+@step(4)
+async def batch(world: World, random: Random) -> str:
+    """Several events in one transaction."""
+    return world.trading.batch(random).sent.label
+
+
+@step(3)
+async def match(world: World, random: Random) -> str:
+    """A matched pair is settled on chain."""
+    return world.trading.match(random).sent.label
+
+
+@step(8)
+async def confirm(world: World, random: Random) -> str | None:
+    """Consent, true or false."""
+    sent = world.trading.confirm(random)
+    return sent.label if sent else None
+
+
+@step(2)
+async def enrol(world: World, random: Random) -> str | None:
+    """A new meter."""
+    sent = world.trading.enrol()
+    return sent.label if sent else None
+
+
+@step(1)
+async def foreign(world: World, random: Random) -> str:
+    """Somebody posts a hash of another contract."""
+    sent = world.trading.foreign(random)
+    made = Made(sent, 1, 2, 1000, 240_000, None, False)
+    world.say(world.claim(made, random.choice(PERSONS), by_id=False, lie="transaction"))
+    return f"{sent.label}, and it is claimed as a trade"
+
+
+# --- claims -----------------------------------------------------------------------------------------------------------
+
+
+def _claim_truly(world: World, made: Made, random: Random) -> str:
+    parties = [world.town.owner(account, world.chain.time) for account in (made.seller, made.buyer)]
+    persons = [person for person in parties if person is not None]
+    if len(persons) < 2:
+        return "nobody"
+    who = random.choice([persons[:1], persons[1:], persons, persons * 3])
+    for person in who:
+        world.say(world.claim(made, person, by_id=random.random() < 0.5))
+    return f"persons {who}"
+
+
+@step(14)
+async def claim(world: World, random: Random) -> str | None:
+    """The hash of a trade is posted by seller, buyer, or both at once."""
+    if not world.trading.made:
+        return None
+    made = random.choice(world.trading.made[-12:])
+    return f"{made.sent.label} is claimed by {_claim_truly(world, made, random)}"
+
+
+@step(6)
+async def lie(world: World, random: Random) -> str | None:
+    """A stranger, or a party, says something false about a trade."""
+    if not world.trading.made:
+        return None
+    made, person, lie_ = random.choice(world.trading.made[-12:]), random.choice(PERSONS), random.choice(LIES)
+    owners = {world.town.owner(made.seller, at) for at in (0, 2**40)}
+    owners |= {world.town.owner(made.buyer, at) for at in (0, 2**40)}
+    if person in owners or made.sent.label.startswith("batch"):
+        lie_ = "energy" if not made.sent.label.startswith("batch") else "price"
+    world.say(world.claim(made, person, by_id=made.sent.label.startswith("batch"), lie=lie_))
+    return f"person {person} claims {made.sent.label} with a false {lie_}"
+
+
+@step(4)
+async def claim_early(world: World, random: Random) -> str:
+    """A hash is posted before the node knows its transaction, which may never come."""
+    made = (
+        world.trading.fill(random, release=False) if random.random() < 0.6 else world.trading.log(random, release=False)
+    )
+    return f"{made.sent.label} is claimed early by {_claim_truly(world, made, random)}"
+
+
+@step(1)
+async def claim_nothing(world: World, random: Random) -> str:
+    """A hash that no transaction has."""
+    base = world.trading.fill(random, seller=1, buyer=2)
+    nothing = Made(type(base.sent)(0, 0, "", random.randbytes(32), "nothing"), 1, 2, 1000, 240_000, None, False)
+    world.say(world.claim(nothing, random.choice((1, 2)), by_id=False))
+    return "a hash that nobody has is claimed"
+
+
+# --- the chain --------------------------------------------------------------------------------------------------------
+
+
+@step(20)
+async def mine(world: World, random: Random) -> str:
+    """One to three blocks."""
+    blocks = random.choice((1, 1, 2, 3))
+    world.chain.mine(blocks)
+    return f"{blocks} blocks mined up to {world.chain.head()}"
+
+
+@step(9)
+async def reorganise(world: World, random: Random) -> str | None:
+    """Depth 1, 3, or past the confirmation depth."""
+    depth = min(random.choice((1, 1, 3, 3, 5, 7)), world.chain.deepest())
+    return f"reorganised: {world.chain.reorganise(depth, random)}" if depth > 0 else None
+
+
+@step(3)
+async def release(world: World, random: Random) -> str | None:
+    """A transaction that was held back or dropped reaches the node."""
+    held = [key for key in world.chain.waiting() if key not in world.chain.released]
+    if not held:
+        return None
+    sent = world.chain.slots[random.choice(held)][-1]
+    world.chain.release(sent)
+    return f"{sent.label} reaches the node"
+
+
+# --- processes --------------------------------------------------------------------------------------------------------
+
+
+@step(7)
+async def kill(world: World, random: Random) -> str:
+    """kill -9; most often it is started again at once."""
+    name = random.choice(SERVICES)
+    world.note_end(name)
+    world.base.processes.kill(name)
+    if random.random() < 0.3:
+        return f"{name} is killed"
+    world.base.processes.start(name)
+    return f"{name} is killed and started"
+
+
+@step(5)
+async def arm(world: World, random: Random) -> str:
+    """A process is started with a failpoint, to die there by itself."""
+    name = random.choice(SERVICES)
+    point = f"{random.choice(failpoints()[name])}:{random.choice((1, 1, 2))}"
+    world.note_end(name)
+    world.base.processes.start(name, failpoint=point)
+    return f"{name} is started, to die at {point}"
+
+
+@step(6)
+async def revive(world: World, random: Random) -> str | None:
+    """What is dead starts again."""
+    dead = [name for name in SERVICES if not world.base.processes.children[name].running]
+    for name in dead:
+        world.note_end(name)
+        world.base.processes.start(name)
+    return f"started again: {dead}" if dead else None
+
+
+@step(3)
+async def stop_postgres(world: World, random: Random) -> str:
+    """PostgreSQL goes, in order or at once, and comes back."""
+    server = world.base.postgres
+    how = random.choice((signal.SIGINT, signal.SIGQUIT))
+    server.process.signal(how)
+    await asyncio.to_thread(wait_for, lambda: not server.process.running, timeout_s=30)
+    await asyncio.sleep(random.choice((0.0, 0.3)))
+    await asyncio.to_thread(server.start)
+    await world.base.db.close()  # our own connections are lost as well
+    return f"PostgreSQL was stopped with {how.name} and came back"
+
+
+@step(2)
+async def stop_redis(world: World, random: Random) -> str:
+    """Redis goes and comes back."""
+    await asyncio.to_thread(world.base.redis.stop)
+    await asyncio.sleep(random.choice((0.0, 0.3)))
+    await asyncio.to_thread(world.base.redis.start)
+    return "Redis was stopped and came back"
+
+
+@step(5)
+async def node_fails(world: World, random: Random) -> str:
+    """The node misbehaves until it is well again."""
+    fault = random.choice(FAULTS)
+    world.base.node.fail(fault, head=world.chain.block(max(1, world.chain.head() - random.randint(0, 4))))
+    return f"the node is {fault}"
+
+
+@step(9)
+async def node_is_well(world: World, random: Random) -> str | None:
+    """The node answers rightly again."""
+    fault = world.base.node.fault
+    world.base.node.heal()
+    return f"the node is not {fault} any more" if fault else None
+
+
+# --- carbon -----------------------------------------------------------------------------------------------------------
+
+
+@step(5)
+async def read(world: World, random: Random) -> str:
+    """Meters are read for an interval; what was read stays."""
+    interval = random.randrange(INTERVALS)
+    start = datetime.fromtimestamp(DELIVERY + INTERVAL_S * interval, UTC)
+    houses = random.sample(sorted(world.town.houses), random.randint(1, len(world.town.houses)))
+    async with world.base.db.begin() as session:
+        for house in houses:
+            values = [random.choice((0, 500, 5_000, 50_000)) for _ in range(4)]
+            await session.execute(
+                text("""INSERT INTO energy_production (house_id, start_at, end_at, minutes, production_wh,
+                            consumption_wh, export_wh, import_wh, source, attestation, recorded_at)
+                        VALUES (:house, :start, :end, 15, :production, :consumption, :export, :import, 'test',
+                            'operator', now()) ON CONFLICT DO NOTHING"""),
+                {
+                    "house": world.town.houses[house], "start": start, "end": start + timedelta(minutes=15),
+                    "production": values[0], "consumption": values[1], "export": values[2], "import": values[3],
+                },
+            )  # fmt: skip
+    return f"meters {houses} are read for interval {interval}"
+
+
+@step(5)
+async def settle(world: World, random: Random) -> str:
+    """Intervals are settled, sometimes without waiting for readings, sometimes by a worker that dies."""
+    point = random.choice(["", "", "", *failpoints()["settle"]])
+    overdue = random.random() < 0.3
+    settings = {"GRIDX_SETTLEMENT_DEADLINE_S": "0"} if overdue else {}
+    world.base.processes.start("settle", failpoint=point, **settings)
+    return f"settling{' what is overdue' if overdue else ''}{f', to die at {point}' if point else ''}"
+
+
+@step(4)
+async def retire(world: World, random: Random) -> str | None:
+    """Somebody retires a part of what is available, right before whatever comes next."""
+    rows = await world.rows("SELECT account, available_g FROM carbon_wallet WHERE available_g > 0")
+    accounts = {world.chain.stage.address(account): account for account in OWNER_OF}
+    holding = [(accounts[row.account], row.available_g) for row in rows if row.account in accounts]
+    if not holding:
+        return None
+    account, available_g = random.choice(sorted(holding))
+    grams = random.randint(1, available_g)
+    world.say(_retire(world, account, grams))
+    return f"account {account} retires {grams} g of {available_g} g"
+
+
+async def _retire(world: World, account: int, grams: int) -> None:
+    person, address = OWNER_OF[account], world.chain.address(account)
+    path = f"/api/carbon-wallet/{world.town.people[person]}/retirements"
+    asked = {"account": address, "carbonKg": f"{grams / 1000:.3f}", "reason": "a test of nerves"}
+    prepared = await world.api.ask("GET", f"{path}/prepared", person, params=asked)
+    if prepared is None or prepared.status_code == 503:
+        return
+    if prepared.status_code != 200:
+        world.broken.append(f"preparing a retirement was answered {prepared.status_code}: {prepared.text[:300]}")
+        return
+    order = prepared.json()["data"]
+    signature = sign(bytes.fromhex(order["documentHash"][2:]), world.chain.stage.key(account))
+    body = {name: order[name] for name in ("sequence", "previousHash", "expiry")}
+    answer = await world.api.ask("POST", path, person, json={**asked, **body, "signature": "0x" + signature.hex()})
+    if answer is not None and answer.status_code not in (201, 409, 503):
+        world.broken.append(f"a retirement was answered {answer.status_code}: {answer.text[:300]}")
+    if answer is not None and answer.status_code == 201:
+        world.retired[answer.json()["data"]["id"]] = grams
+
+
+async def pause(random: Random) -> None:
+    """Let the processes work for a moment of random length."""
+    await asyncio.sleep(random.choice((0.0, 0.0, 0.01, 0.03, 0.1)))
+
+
+def seed_of(default: int) -> int:
+    """`SEED` of the environment, else `default`."""
+    return int(os.environ.get("SEED") or default)

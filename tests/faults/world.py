@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One world: its ground, what was traded, what was said, and how it is healed. It goes on from sequence to sequence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+from sqlalchemy import text
+
+from backend.chain import queries
+from backend.core.units import micro_to_price, wh_to_kwh
+from tests.faults.ground import CONFIRMATIONS, FINALITY_DEPTH, Ground, ground
+from tests.faults.town import Api, Town
+from tests.faults.trading import Made, Trading
+
+SERVICES = ("api", "follower", "relay")
+CATCH_UP_S = 45.0
+DROPPED_BLOCKS = 14
+_OPEN_STATES = ("INTENT", "SUBMITTED", "MINED")
+
+
+class Broken(AssertionError):
+    """Something that must hold does not; the message says what, and what the world was doing."""
+
+
+class World:
+    """See the module. `steps` says what the running sequence did, `promised` what the api acknowledged."""
+
+    def __init__(self, base: Ground) -> None:
+        self.base = base
+        self.chain = base.chain
+        self.town: Town = base.town
+        self.trading = Trading(base.chain)
+        self.api = Api(base.api_url, base.town)
+        self.steps: list[str] = []
+        self.promised: dict[str, str] = {}
+        self.broken: list[str] = []
+        self.retired: dict[str, int] = {}
+        self.audited = 0
+        self._saying: set[asyncio.Task[None]] = set()
+
+    # --- people -----------------------------------------------------------------------------------------------------
+
+    def say(self, words: Coroutine[Any, Any, None]) -> None:
+        """Let somebody say something meanwhile."""
+        task = asyncio.create_task(words)
+        self._saying.add(task)
+
+    async def heard(self) -> None:
+        """Wait until everything that was said is answered, or nobody answers any more."""
+        said, self._saying = self._saying, set()
+        for outcome in await asyncio.gather(*said, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def claim(self, made: Made, person: int, *, by_id: bool, lie: str = "") -> None:
+        """A person posts the hash of a trade; `lie` names what is said falsely."""
+        now = self.chain.time
+        seller, buyer = self.town.owner(made.seller, now), self.town.owner(made.buyer, now)
+        body = {
+            "sellerId": str(self.town.people[seller or 1]),
+            "buyerId": str(self.town.people[buyer or 2]),
+            "energyKwh": wh_to_kwh(made.energy_wh + (lie == "energy")),
+            "pricePerKwh": micro_to_price(made.price + (lie == "price")),
+            "txHash": "0x" + made.sent.hash.hex(),
+        }
+        if lie == "buyer":
+            body["buyerId"] = str(self.town.people[person])
+        if lie == "seller":
+            body["sellerId"] = str(self.town.people[person])
+        if by_id and made.trade_id is not None:
+            body["tradeId"] = "0x" + made.trade_id.hex()
+        answer = await self.api.ask("POST", "/api/energy-trades", person, json=body)
+        if answer is None:
+            return
+        what = f"person {person} claimed {made.sent.label}{f' with a false {lie}' if lie else ''}"
+        if answer.status_code not in (201, 202, 403, 409, 503):
+            self.broken.append(f"{what} and was answered {answer.status_code}: {answer.text[:300]}")
+        if answer.status_code in (201, 202):
+            self.promised[answer.json()["data"]["id"]] = what
+        if answer.status_code == 201 and lie:
+            self.broken.append(f"{what} and was believed: {answer.text[:300]}")
+        if answer.status_code == 201:
+            said = answer.json()["data"]
+            if (said["txHash"], said["energyKwh"]) != (body["txHash"], body["energyKwh"]):
+                self.broken.append(f"{what} and got another trade: {answer.text[:300]}")
+
+    # --- database ---------------------------------------------------------------------------------------------------
+
+    async def rows(self, statement: str, **values: Any) -> list[Any]:
+        """Rows of a query as gridx_service."""
+        async with self.base.db.begin() as session:
+            return list((await session.execute(text(statement), values)).all())
+
+    async def value(self, statement: str, **values: Any) -> Any:
+        """The single value of a query."""
+        return (await self.rows(statement, **values))[0][0]
+
+    # --- the end of a sequence --------------------------------------------------------------------------------------
+
+    async def heal(self, random: Random, *, restart: bool = False) -> None:
+        """Everything works again; every transaction is mined or replaced, and final. Raises Broken when a process
+        ended by itself."""
+        self.base.node.heal()
+        for server in (self.base.postgres, self.base.redis):
+            if not server.process.running:
+                await asyncio.to_thread(server.start)
+        await self.heard()
+        for name in SERVICES:
+            child = self.base.processes.children.get(name)
+            self.note_end(name)
+            if child is None or not child.running or child.armed or restart:
+                self.base.processes.start(name)
+        self.chain.resolve(random)
+        self.chain.mine(FINALITY_DEPTH + CONFIRMATIONS + DROPPED_BLOCKS)
+        await self.caught_up()
+        settling = self.base.processes.start("settle")
+        code = await asyncio.to_thread(settling.wait, 30)
+        if code != 0:
+            raise Broken(f"settling ended with {code}:\n{self.base.processes.tail('settle')}")
+        await self.caught_up()
+
+    def note_end(self, name: str) -> None:
+        """Remember as broken that a process ended otherwise than by SIGKILL."""
+        child = self.base.processes.children.get(name)
+        if child is not None and not child.running and child.exit_code != -9:
+            tail = self.base.processes.tail(name)
+            self.broken.append(f"{name} ended by itself with {child.exit_code}:\n{tail}")
+
+    async def caught_up(self, timeout_s: float = CATCH_UP_S) -> None:
+        """Return once the processes have done all that there is to do. Raises Broken, saying what is stuck."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        stuck = ["everything"]
+        while stuck:
+            if loop.time() > deadline:
+                tails = "\n".join(f"--- {name}\n{self.base.processes.tail(name)}" for name in SERVICES)
+                raise Broken(f"stuck after {timeout_s:.0f} s: {'; '.join(stuck)}\n{tails}")
+            try:
+                stuck = await self.stuck()
+            except OSError as error:
+                stuck = [f"the database: {error}"]
+            if any(claim.startswith("claim") for claim in stuck):
+                self.chain.mine()  # what is missing counts as dropped only after some blocks
+            if stuck:
+                await asyncio.sleep(0.05)
+
+    async def stuck(self) -> list[str]:
+        """What is not done yet, in words."""
+        found = []
+        for name in SERVICES:
+            child = self.base.processes.children[name]
+            if not child.running:
+                raise Broken(f"{name} ended by itself with {child.exit_code}:\n{self.base.processes.tail(name)}")
+        head = self.chain.head()
+        async with self.base.db.begin() as session:
+            cursor = await queries.get_cursor(session, self.base.chain_key)
+        if cursor.next_block != head - CONFIRMATIONS + 2:
+            found.append(f"the follower is at block {cursor.next_block - 1} of {head - CONFIRMATIONS + 1}")
+        if cursor.final_block != head - FINALITY_DEPTH + 1:
+            found.append(f"final is block {cursor.final_block} of {head - FINALITY_DEPTH + 1}")
+        if cursor.history_block != cursor.final_block:
+            found.append(f"history is checked up to {cursor.history_block} of {cursor.final_block}")
+        halted = await self.value("SELECT halted_reason FROM chains WHERE id = :c", c=self.base.chain_key)
+        if halted is not None:
+            raise Broken(f"the chain is halted: {halted}")
+        waiting = await self.value("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+        if waiting:
+            found.append(f"{waiting} events wait in the outbox")
+        queued = await self.value("SELECT count(*) FROM leaderboard_queue")
+        if queued:
+            found.append(f"{queued} movements wait for the week and month boards")
+        found += [
+            f"claim {row.id} of 0x{row.tx_hash.hex()} is {row.state}"
+            for row in await self.rows(
+                "SELECT id, tx_hash, state FROM trade_submissions WHERE state = ANY(:open)", open=list(_OPEN_STATES)
+            )
+        ]
+        if not await self.api.is_well():
+            found.append("the api does not answer")
+        return found
+
+
+@asynccontextmanager
+async def open_world() -> AsyncIterator[World]:
+    """A fresh world whose processes run and have caught up."""
+    async with ground() as base:
+        world = World(base)
+        try:
+            for name in SERVICES:
+                base.processes.start(name)
+            base.chain.mine(FINALITY_DEPTH)
+            await world.caught_up(120)
+            yield world
+        finally:
+            await world.api.close()
