@@ -31,7 +31,8 @@ class Cluster:
     """Starts without fsync: its data live as long as the test process."""
 
     def __init__(self, folder: Path) -> None:
-        self.server = PostgresServer(folder, PASSWORDS, durable=False, settings={"shared_buffers": "64MB"})
+        settings = {"shared_buffers": "64MB", "autovacuum": "off", "wal_level": "minimal", "max_wal_senders": "0"}
+        self.server = PostgresServer(folder, PASSWORDS, durable=False, settings=settings)
         self._numbers = itertools.count(1)
 
     def start(self) -> None:
