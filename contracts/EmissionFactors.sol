@@ -128,6 +128,7 @@ abstract contract EmissionFactors is TradeHistory {
         returns (bytes memory)
     {
         Factor memory f = _unpack(_factors[factorId]);
+        // slither-disable-start incorrect-equality: selectors of errors are compared.
         if (fault == EnergyTradeLogUnknownFactor.selector) return abi.encodeWithSelector(fault, factorId);
         if (fault == EnergyTradeLogFactorBasis.selector) return abi.encodeWithSelector(fault, factorId, f.basis);
         if (fault == EnergyTradeLogFactorNotEffective.selector) {
@@ -136,10 +137,12 @@ abstract contract EmissionFactors is TradeHistory {
         if (fault == EnergyTradeLogFactorRegion.selector) {
             return abi.encodeWithSelector(fault, factorId, f.region, bytes4(uint32(region)));
         }
+        // slither-disable-end incorrect-equality
         return abi.encodeWithSelector(fault, factorId, f.validFrom, f.validTo, deliveryStart);
     }
 
     function _useFault(uint256 packed) private view returns (bytes4) {
+        // slither-disable-next-line incorrect-equality: zero is a factor that was never registered.
         if (packed == 0) return EnergyTradeLogUnknownFactor.selector;
         if (packed >> BASIS_AT != BASIS_MARGINAL) return EnergyTradeLogFactorBasis.selector;
         if (block.timestamp < uint40(packed >> EFFECTIVE_AT)) return EnergyTradeLogFactorNotEffective.selector;
@@ -163,11 +166,13 @@ abstract contract EmissionFactors is TradeHistory {
         bytes32 documentHash
     ) private {
         if (_factors[factorId] != 0) revert EnergyTradeLogFactorRegistered(factorId);
+        // slither-disable-start incorrect-equality: arguments are checked, whatever the time is.
         bool knownBasis = f.basis == 1 || f.basis == BASIS_MARGINAL;
         bool plausible = f.mgPerKwh != 0 && f.mgPerKwh <= MAX_MG_PER_KWH;
         if (factorId == 0 || f.region == 0 || !knownBasis || !plausible || f.validFrom >= f.validTo) {
             revert EnergyTradeLogFactorMalformed(factorId, f.region, f.basis, f.mgPerKwh, f.validFrom, f.validTo);
         }
+        // slither-disable-end incorrect-equality
         _factors[factorId] = uint256(f.mgPerKwh) | (uint256(uint32(f.region)) << REGION_AT)
             | (uint256(f.validFrom) << FROM_AT) | (uint256(f.validTo) << TO_AT)
             | (uint256(f.effectiveAt) << EFFECTIVE_AT) | (uint256(f.basis) << BASIS_AT);

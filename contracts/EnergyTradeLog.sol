@@ -34,16 +34,16 @@ contract EnergyTradeLog is SignedTrades {
     /// @param adminDelay Seconds between the two steps of an admin hand-over.
     /// @param factors Emission factors that hold at once.
     /// @param defaultFactorId Factor for trades that name none.
-    /// @param predecessor Closed log whose history continues here, or zero.
+    /// @param continued Closed log whose history continues here, or zero.
     constructor(
         Roles memory roles,
         uint48 adminDelay,
         InitialFactor[] memory factors,
         uint32 defaultFactorId,
-        address predecessor
+        address continued
     )
         AccessControlDefaultAdminRules(adminDelay, roles.admin)
-        TradeHistory(predecessor)
+        TradeHistory(continued)
         EmissionFactors(factors, defaultFactorId)
     {
         _grantFirst(FACTOR_KEEPER_ROLE, roles.factorKeeper);
@@ -120,6 +120,8 @@ contract EnergyTradeLog is SignedTrades {
     }
 
     /// @notice Id of the trade that a wallet's next four-argument `logEnergyTrade` logs.
+    /// @param wallet The wallet.
+    /// @return The id.
     function nextTradeId(address wallet) external view returns (bytes32) {
         return TradeDetails.tradeId(wallet, CHOSEN_NONCES | uint80(_accounts[wallet]), 0);
     }

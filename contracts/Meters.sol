@@ -87,11 +87,14 @@ abstract contract Meters is TradeHistory {
     }
 
     /// @notice A registered community; all zero when there is none of this number.
+    /// @param community Number of the community.
+    /// @return The community.
     function communityOf(uint32 community) external view returns (Community memory) {
         return _communities[community];
     }
 
     /// @notice What is kept of a wallet.
+    /// @param wallet The wallet.
     /// @return enrolled Whether the wallet owns a meter.
     /// @return nextNonce The nonce, without its top bit, that its next four-argument `logEnergyTrade` takes.
     function accountOf(address wallet) external view returns (bool enrolled, uint80 nextNonce) {

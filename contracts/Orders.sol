@@ -66,6 +66,8 @@ abstract contract Orders is Meters, IERC5267 {
     }
 
     /// @notice EIP-712 digest of an order: what its maker signs.
+    /// @param order The order.
+    /// @return The digest.
     function hashOrder(Order calldata order) external view returns (bytes32) {
         return _digest(order, domainSeparator());
     }
@@ -105,6 +107,9 @@ abstract contract Orders is Meters, IERC5267 {
     }
 
     /// @notice The raw word of counters of a lane.
+    /// @param maker Maker of the orders.
+    /// @param lane Their lane.
+    /// @return `interval start u32 | position 6 | … | position 0`.
     function countersOf(address maker, uint96 lane) external view returns (uint256) {
         return _counters[_counterKey(maker, lane)].word;
     }

@@ -48,9 +48,11 @@ abstract contract PairFilter is EmissionFactors, Orders {
 
     /// @dev Copies a pair and applies every rule but that of the signatures.
     /// @return broken Zero when all hold.
+    // slither-disable-next-line incorrect-exp: xor is meant, words are compared.
     function _filter(Match calldata pair) internal returns (uint256 broken) {
         assembly ("memory-safe") {
             /// Whether the pair does not fit into `order`; stores place and next value of its word at `target`.
+            // slither-disable-next-line dead-code: it is called below, for each order.
             function overfills(order, target) -> yes {
                 let start := mload(add(order, 0x80))
                 let shift := mload(add(order, 0x140))
@@ -134,6 +136,7 @@ abstract contract PairFilter is EmissionFactors, Orders {
         uint256 halfOrder = Signatures.HALF_ORDER;
         assembly ("memory-safe") {
             /// Whether `maker` signed the order whose type hash and words start at `order`.
+            // slither-disable-next-line dead-code: it is called below, for each order.
             function recovers(order, signature, maker, half) -> signed {
                 mstore(0x882, keccak256(order, 0x1a0))
                 mstore(0x8e0, keccak256(0x860, 0x42))
@@ -154,6 +157,7 @@ abstract contract PairFilter is EmissionFactors, Orders {
     }
 
     /// @dev Writes the counters of the copied pair, emits its event and advances the head.
+    // slither-disable-next-line incorrect-shift: one bit of the word of nonces, shl(place, 1).
     function _appendPair() internal {
         assembly ("memory-safe") {
             mstore(0xb00, or(mload(0xb00), shl(and(mload(0x760), 0xff), 1)))
@@ -165,7 +169,7 @@ abstract contract PairFilter is EmissionFactors, Orders {
             mstore(0x9e0, mload(0x5a0))
             mstore(0xa00, energyWh)
             mstore(0xa20, mload(0x7a0))
-            mstore(0xa40, div(mul(energyWh, mload(0xac0)), 1000000))
+            mstore(0xa40, div(mul(energyWh, mload(0xac0)), MG_WH_PER_G_KWH))
             let details := or(or(2, shl(8, mload(0x560))), or(shl(24, mload(0x6e0)), shl(40, mload(0x540))))
             details := or(details, or(shl(72, mload(0x700)), shl(88, mload(0x4a0))))
             mstore(0xa80, or(details, or(shl(120, mload(0x600)), shl(184, mload(0x480)))))

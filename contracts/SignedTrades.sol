@@ -104,10 +104,12 @@ abstract contract SignedTrades is PairFilter {
         if (broken == 0 && _bothRecover(pair) != 0) return false;
         _storeNonces();
         bytes memory reason = _refusal(pair);
+        // slither-disable-start incorrect-equality: a length is zero or not.
         if (reason.length == 0 && broken == 0) return false;
         emit MatchSkipped(
             pair.nonce, reason.length == 0 ? EnergyTradeLogOrderMalformed.selector : bytes4(reason)
         );
+        // slither-disable-end incorrect-equality
         return true;
     }
 

@@ -25,6 +25,8 @@ abstract contract TradeHistory is AccessControlDefaultAdminRules, IEnergyTradeLo
     uint256 private constant AWAITING = 1 << 130;
     uint256 internal constant MAX_ENERGY_WH = type(uint32).max;
     uint256 internal constant MAX_PRICE = type(uint40).max;
+    /// @dev Watt-hours times milligrams per kWh, in a gram.
+    uint256 internal constant MG_WH_PER_G_KWH = 1e6;
     uint256 internal constant CHOSEN_NONCES = 1 << 79;
 
 
@@ -35,8 +37,10 @@ abstract contract TradeHistory is AccessControlDefaultAdminRules, IEnergyTradeLo
     address private immutable _PREDECESSOR;
 
     /// @notice Logging was paused.
+    /// @param account Pauser.
     event Paused(address indexed account);
     /// @notice Logging was resumed.
+    /// @param account Pauser.
     event Unpaused(address indexed account);
     /// @notice The history of `predecessor` was taken over.
     /// @param predecessor Closed log whose history continues here.
@@ -73,6 +77,7 @@ abstract contract TradeHistory is AccessControlDefaultAdminRules, IEnergyTradeLo
         uint256 config = _config;
         if (config & CLOSED != 0) revert EnergyTradeLogIsClosed(_successor);
         _config = config | CLOSED;
+        // slither-disable-next-line missing-zero-check: zero means that nobody continues.
         _successor = successor_;
         emit LogClosed(config & COUNT_MASK, _head, successor_);
     }
@@ -80,6 +85,7 @@ abstract contract TradeHistory is AccessControlDefaultAdminRules, IEnergyTradeLo
     /// @notice Take over count and head of the predecessor, once it is closed in favour of this contract. Anyone may
     ///         call it; until then nothing is logged here.
     function continueHistory() external {
+        // slither-disable-next-line incorrect-equality: a flag, and no balance or time that others could move.
         if (_config & AWAITING == 0) revert EnergyTradeLogStarted();
         TradeHistory predecessor_ = TradeHistory(_PREDECESSOR);
         if (!predecessor_.closed() || predecessor_.successor() != address(this)) {
@@ -121,6 +127,7 @@ abstract contract TradeHistory is AccessControlDefaultAdminRules, IEnergyTradeLo
     /// @notice Whether a chosen nonce was used.
     /// @param namespace Wallet that logged, or this contract for settlement nonces.
     /// @param nonce Nonce below 2**79.
+    /// @return Whether something was logged under it.
     function isNonceUsed(address namespace, uint80 nonce) public view returns (bool) {
         return _used[_usedWord(namespace, nonce)] >> (nonce & 0xff) & 1 != 0;
     }
@@ -129,6 +136,7 @@ abstract contract TradeHistory is AccessControlDefaultAdminRules, IEnergyTradeLo
 
     /// @dev Reverts when any flag of `config` is set.
     function _requireOpen(uint256 config) internal view {
+        // slither-disable-next-line incorrect-equality: flags, and no balance or time that others could move.
         if (config >> FLAGS_SHIFT == 0) return;
         if (config & CLOSED != 0) revert EnergyTradeLogIsClosed(_successor);
         if (config & AWAITING != 0) revert EnergyTradeLogNotStarted(_PREDECESSOR);
@@ -137,6 +145,7 @@ abstract contract TradeHistory is AccessControlDefaultAdminRules, IEnergyTradeLo
 
     /// @dev Reverts with an encoded error; an empty one is no refusal.
     function _raise(bytes memory reason) internal pure {
+        // slither-disable-next-line incorrect-equality: a length is zero or not.
         if (reason.length == 0) return;
         assembly ("memory-safe") {
             revert(add(reason, 0x20), mload(reason))
@@ -172,7 +181,7 @@ abstract contract TradeHistory is AccessControlDefaultAdminRules, IEnergyTradeLo
             mstore(add(entry, 0x80), buyer)
             mstore(add(entry, 0xa0), energyWh)
             mstore(add(entry, 0xc0), pricePerKwh)
-            mstore(add(entry, 0xe0), div(mul(energyWh, mgPerKwh), 1000000))
+            mstore(add(entry, 0xe0), div(mul(energyWh, mgPerKwh), MG_WH_PER_G_KWH))
             mstore(add(entry, 0x100), timestamp())
             mstore(add(entry, 0x120), details)
             log4(add(entry, 0xa0), 0xa0, topic, tradeId, seller, buyer)

@@ -159,7 +159,12 @@ interface IEnergyTradeLog {
     // --- trades -----------------------------------------------------------------------------------------------
 
     /// @notice Log a trade to which the caller is a party. Recorded and shown; it earns carbon only once the other party
-    ///         has confirmed it (`confirmTrade`).
+    ///         has confirmed it (`confirmTrade`). Takes the caller's next sequential nonce.
+    /// @param seller Wallet that sells; it or `buyer` is the caller.
+    /// @param buyer Wallet that buys.
+    /// @param energyWh Energy, 1 to 2**32 - 1 watt-hours.
+    /// @param pricePerKwh Price, 1 to 2**40 - 1 micro-units of currency per kWh.
+    /// @return tradeId Id of the trade.
     function logEnergyTrade(address seller, address buyer, uint256 energyWh, uint256 pricePerKwh)
         external
         returns (bytes32 tradeId);
@@ -170,12 +175,23 @@ interface IEnergyTradeLog {
     ///        pricePerKwh u40.
     function logEnergyTrades(uint80 nonce, bytes calldata items) external;
 
-    /// @notice Confirm, as its other party, a trade that was logged by one party.
+    /// @notice Confirm, as its other party, a trade that was logged by one party. Each party owns one of the meters; the
+    ///         first confirmation by the other party counts.
+    /// @param tradeId Id of the trade.
+    /// @param sellerMeter Meter of the seller.
+    /// @param buyerMeter Meter of the buyer.
+    /// @param deliveryStart Start of the delivery interval, seconds since 1970 UTC.
+    /// @param factorId Emission factor of the claim.
     function confirmTrade(bytes32 tradeId, uint64 sellerMeter, uint64 buyerMeter, uint32 deliveryStart, uint32 factorId)
         external;
 
     /// @notice Buy from a signed offer; the caller is the buyer.
+    /// @param order The offer.
+    /// @param signature Its maker's signature: r, s, v, or what a contract wallet understands.
     /// @param nonce Chosen by the caller below 2**79, usable once.
+    /// @param energyWh Energy that is bought, watt-hours.
+    /// @param buyerMeter Meter of the caller, in the community of the offer's meter.
+    /// @return tradeId Id of the trade.
     function fillOffer(
         Order calldata order,
         bytes calldata signature,
@@ -185,20 +201,40 @@ interface IEnergyTradeLog {
     ) external returns (bytes32 tradeId);
 
     /// @notice Log pairs that the market matched. A pair that fails is skipped with its reason. Role: settler.
+    /// @param matches The pairs.
     function settleMatched(Match[] calldata matches) external;
 
     /// @notice Cancel the caller's orders in the positions of `mask` of a lane. Works while paused.
+    /// @param lane Lane of the orders, below 2**13.
+    /// @param deliveryStart Delivery interval of the orders; orders of earlier intervals in the lane die as well.
+    /// @param mask Bit i is set when position i is cancelled, positions 0 to 6.
     function cancel(uint96 lane, uint32 deliveryStart, uint8 mask) external;
 
     // --- registers --------------------------------------------------------------------------------------------
 
     /// @notice Register a community. Role: registrar.
+    /// @param community Its number, above 0, used once.
+    /// @param region Its emission region, ASCII padded with zeros.
+    /// @param deliveryMinutes Length of its delivery intervals: 15, 30 or 60.
     function registerCommunity(uint32 community, bytes4 region, uint16 deliveryMinutes) external;
 
     /// @notice Enrol a meter and its owner. Role: registrar.
-    function enrolMeter(uint64 meter, address owner, uint32 community, address deviceKey) external;
+    /// @param meter Random reference, 1 to 2**63 - 1, used once.
+    /// @param wallet Wallet that sells and buys through the meter, for ever.
+    /// @param community Community of the meter.
+    /// @param deviceKey Address of the key with which the meter signs its readings; zero when it has none.
+    function enrolMeter(uint64 meter, address wallet, uint32 community, address deviceKey) external;
 
     /// @notice Register a version of an emission factor; it takes effect after 24 hours. Role: factor keeper.
+    /// @param factorId Its number, above 0, used once.
+    /// @param region Region it holds for, ASCII padded with zeros.
+    /// @param basis 1: average rate (inventories); 2: non-baseload or marginal rate (avoided-emission estimates).
+    /// @param mgPerKwh Milligrams of CO2e per kWh, 1 to 3,000,000.
+    /// @param validFrom First second of delivery that it covers.
+    /// @param validTo First second of delivery that it does not cover any more.
+    /// @param source Publisher and table.
+    /// @param vintage Data year.
+    /// @param documentHash SHA-256 of the source document.
     function registerFactor(
         uint32 factorId,
         bytes4 region,
@@ -212,10 +248,13 @@ interface IEnergyTradeLog {
     ) external;
 
     /// @notice Choose the factor for trades that name none. Role: factor keeper.
+    /// @param factorId Number of a factor of basis 2 that is in effect.
     function setDefaultFactor(uint32 factorId) external;
 
     // --- history ----------------------------------------------------------------------------------------------
 
     /// @notice Number of history entries and the head that commits to them.
+    /// @return count Logged trades and confirmations.
+    /// @return head Hash over all of them, zero when there are none.
     function history() external view returns (uint64 count, bytes32 head);
 }

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 /// @title A contract wallet that behaves as it is told
-/// @notice Answers EIP-1271 questions honestly, wrongly, or not at all; also the delegate of EIP-7702 accounts in tests.
+/// @notice Answers EIP-1271 questions honestly, wrongly, or not at all; also the delegate of EIP-7702 accounts.
 contract ModeWallet {
     bytes4 private constant MAGIC = 0x1626ba7e;
 
