@@ -139,6 +139,8 @@ def install_node_packages() -> None:
 def compile_contracts() -> None:
     """Fill the caches of the compiler, so that deploying and testing start at once."""
     compiler = {"SOLCX_BINARY_PATH": os.environ.get("SOLCX_BINARY_PATH", str(ROOT / "scripts" / "solc"))}
+    prepare = [str(PYTHON), "-c", "from scripts.contract_build import prepare_ape; prepare_ape()"]
+    run(prepare, hint="Are the contracts complete?", extra=compiler)
     commands = [
         [str(VENV / "bin" / "ape"), "compile"],
         [str(PYTHON), "-c", "from scripts.contract_build import build; build()"],
