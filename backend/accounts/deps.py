@@ -35,13 +35,13 @@ _PEOPLE_ONLY = ("auth", "users", "organizations", "api-keys")  # no key changes 
 SIGNED_IN = (Unauthenticated, TokenInvalid)  # for `refusals(*SIGNED_IN, …)`
 
 
-def database(request: Request) -> Database:
+async def database(request: Request) -> Database:
     """The pool of gridx_api: row-level security applies."""
     db: Database = request.app.state.db
     return db
 
 
-def service_database(request: Request) -> Database:
+async def service_database(request: Request) -> Database:
     """The pool of gridx_service: only for work that is nobody's in particular."""
     db: Database = request.app.state.service_db
     return db
@@ -53,9 +53,13 @@ def accounts_of(request: Request) -> Accounts:
     return accounts
 
 
+async def _accounts(request: Request) -> Accounts:
+    return accounts_of(request)
+
+
 Db = Annotated[Database, Depends(database)]
 ServiceDb = Annotated[Database, Depends(service_database)]
-AccountsConfig = Annotated[Accounts, Depends(accounts_of)]
+AccountsConfig = Annotated[Accounts, Depends(_accounts)]
 
 
 def _claims(request: Request, token: str) -> Claims:
@@ -91,7 +95,7 @@ def identify(request: Request) -> str | None:
 
 async def _by_key(request: Request, key: str) -> Principal:
     accounts = accounts_of(request)
-    found = await keys.authenticate(database(request), key, client_ip=client_ip(request), now=utc_now())
+    found = await keys.authenticate(request.app.state.db, key, client_ip=client_ip(request), now=utc_now())
     owner: Principal | None = await request.app.state.principals.read(found.user_id)
     if owner is None:
         raise TokenInvalid

@@ -75,7 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.explorer_url = settings.explorer_url
     app.state.settings = settings
     errors.install(app)
-    for part in (health, accounts, emissions, sites, chain, carbon, market, audit):
+    for part in (market, carbon, chain, health, accounts, sites, emissions, audit):  # the most asked first
         app.include_router(part.router)
     openapi.install(app)
     _serve_documentation(app)

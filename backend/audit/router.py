@@ -38,7 +38,7 @@ Answer = TypeVar("Answer")
 _AT_ONCE = asyncio.Semaphore(4)
 
 
-def _deployment(request: Request) -> Deployment:
+async def _deployment(request: Request) -> Deployment:
     try:
         return Deployment.from_file(request.app.state.settings.deployment_file)
     except (OSError, KeyError, ValueError) as error:

@@ -39,6 +39,13 @@ class RpcRefused(Unavailable):
         self.rpc_message = rpc_message
 
 
+class ChainConnecting(Unavailable):
+    """The process has just started, or its database is away: the chain is not known yet."""
+
+    code = "chain.connecting"
+    title = "The chain is being connected; try again"
+
+
 class NodesDisagree(Unavailable):
     """Two nodes show different blocks of one number; nothing is recorded until they agree."""
 

@@ -26,7 +26,7 @@ from backend.core.errors import refusals
 router = APIRouter(prefix="/api/blockchain", tags=["blockchain"], route_class=EnvelopeRoute)
 
 
-def observer_of(request: Request) -> Observer:
+async def observer_of(request: Request) -> Observer:
     """The process's observer; it is there once the chain is known."""
     state = request.app.state
     if getattr(state, "chain", None) is None:

@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from backend.core import idempotency
 
 VERSION = "1.0.0"
+_ITEMS = b'{"items":'  # how a `Paged` begins; nothing else that travels has a first field of that name
 T = TypeVar("T")
 
 
@@ -46,7 +47,7 @@ class PageParams:
         return (self.page - 1) * self.limit
 
 
-def _page_params(
+async def _page_params(
     page: Annotated[int, Query(ge=1, le=100_000)] = 1, limit: Annotated[int, Query(ge=1, le=100)] = 20
 ) -> PageParams:
     return PageParams(page, limit)
@@ -85,11 +86,10 @@ def _wrap(response: Response, request_id: str) -> Response:
     body = bytes(response.body)
     pagination = None
     data: Any = orjson.Fragment(body) if body else None
-    if body.startswith(b'{"items":'):
-        page = orjson.loads(body)
-        if page.keys() == {"items", "page", "limit", "total"}:
-            data = page.pop("items")
-            pagination = page
+    if body.startswith(_ITEMS):
+        end = body.rindex(b',"page":')
+        data = orjson.Fragment(body[len(_ITEMS) : end])
+        pagination = orjson.loads(b"{" + body[end + 1 :])
     wrapped = Response(
         envelope(data, request_id=request_id, pagination=pagination),
         status_code=response.status_code,

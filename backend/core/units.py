@@ -7,11 +7,13 @@ prices with six, as JSON strings. More decimals than the unit holds is a refusal
 
 import re
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Annotated, Any
 
-from eth_utils.address import to_checksum_address
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
+
+from backend.core.crypto import keccak
 
 MAX_STORED = 2**63 - 1
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
@@ -117,14 +119,19 @@ def parse_address(value: Any) -> bytes:
     if isinstance(value, str):
         digits = value[2:]
         mixed = digits != digits.lower() and digits != digits.upper()
-        if mixed and to_checksum_address(value.lower()) != value:
+        if mixed and format_address(raw) != value:
             raise PydanticCustomError("address.checksum", "the address has a wrong checksum (EIP-55): mistyped?")
     return raw
 
 
+@lru_cache(maxsize=100_000)
 def format_address(address: bytes) -> str:
     """0x text with EIP-55 checksum."""
-    return str(to_checksum_address("0x" + address.hex()))
+    digits = address.hex()
+    nibbles = keccak(digits.encode()).hex()
+    return "0x" + "".join(
+        digit.upper() if nibble >= "8" else digit for digit, nibble in zip(digits, nibbles, strict=False)
+    )
 
 
 def format_hex(raw: bytes) -> str:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as PathParam
 
 from backend.accounts.deps import SIGNED_IN, CurrentUser, Db, OptionalUser, ServiceDb
-from backend.chain.errors import ChainUnknown
+from backend.chain.errors import ChainConnecting
 from backend.core.envelope import EnvelopeRoute, Paged, PageQuery
 from backend.core.errors import Unauthenticated, Unavailable, refusals
 from backend.market import service
@@ -30,11 +30,11 @@ from backend.market.types import Claim, SubmissionView, TradeView
 router = APIRouter(prefix="/api/energy-trades", tags=["trades"], route_class=EnvelopeRoute)
 
 
-def poster_of(request: Request) -> Poster:
+async def poster_of(request: Request) -> Poster:
     """The process's poster; it is there once the chain is known."""
     poster: Poster | None = request.app.state.poster
     if poster is None:
-        raise ChainUnknown()
+        raise ChainConnecting
     return poster
 
 

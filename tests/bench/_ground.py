@@ -15,8 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ ORDER = "(address,address,bool,uint64,uint32,uint32,uint32,uint32,uint40,uint32,
 OPERATOR_KEY = "07" * 32
 SIGNING_SEED = b"s" * 32
 RAISED_LIMIT = "1000000/second"
+API_PROCESSES = 2
 
 
 @dataclass
@@ -83,12 +84,26 @@ class Ground:
                 return float(line.split()[2])
         raise RuntimeError(done.stdout + done.stderr)
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start `python -m …` on this ground."""
-        log = (self.folder / f"{arguments[0]}.log").open("wb")
-        return subprocess.Popen(
-            [sys.executable, "-m", *arguments], env=self.environment, cwd=ROOT, stdout=log, stderr=log
-        )
+        log = (self.folder / f"{arguments[0]}.log").open("ab")
+        settings = {**self.environment, **environment}
+        return subprocess.Popen([sys.executable, "-m", *arguments], env=settings, cwd=ROOT, stdout=log, stderr=log)
+
+    @contextmanager
+    def instance(self, processes: int = API_PROCESSES) -> Iterator[list[int]]:
+        """An instance of the api: as many processes as the machine has cores, each on its port."""
+        ports = [free_port() for _ in range(processes)]
+        running = [self.start("backend.api", GRIDX_API_PORT=str(port)) for port in ports]
+        try:
+            for port in ports:
+                wait_for_port(port)
+            yield ports
+        finally:
+            for process in running:
+                process.terminate()
+            for process in running:
+                process.wait(20)
 
 
 class Market:
@@ -303,7 +318,7 @@ def _environment(folder: Path, postgres: PostgresServer, redis: RedisServer, anv
         "GRIDX_SIGNING_KEY": base64.b64encode(SIGNING_SEED).decode(),
         "GRIDX_OPERATOR_KEY": OPERATOR_KEY,
         "GRIDX_ENCRYPTION_KEY": base64.b64encode(b"e" * 32).decode(),
-        "GRIDX_API_PORT": str(free_port()),
+        "GRIDX_PUBLIC_URL": "http://127.0.0.1:3001",
         "GRIDX_LOG_LEVEL": "WARNING",
     }
 

@@ -59,31 +59,31 @@ class _Connection(asyncio.Protocol):
         return await self.answer
 
 
-def get(path: str, port: int, **headers: str) -> bytes:
+def get(path: str, **headers: str) -> bytes:
     """Bytes of a GET."""
     lines = [
         f"GET {path} HTTP/1.1",
-        f"Host: 127.0.0.1:{port}",
+        "Host: 127.0.0.1",
         *(f"{name.replace('_', '-')}: {v}" for name, v in headers.items()),
     ]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-def post(path: str, port: int, body: bytes, **headers: str) -> bytes:
+def post(path: str, body: bytes, **headers: str) -> bytes:
     """Bytes of a POST of JSON."""
     lines = [
-        f"POST {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Content-Type: application/json",
+        f"POST {path} HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json",
         f"Content-Length: {len(body)}", *(f"{name.replace('_', '-')}: {v}" for name, v in headers.items()),
     ]  # fmt: skip
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
-async def closed(requests: Sequence[bytes], *, port: int, connections: int) -> Outcome:
-    """Send all requests, `connections` at a time."""
+async def closed(requests: Sequence[bytes], *, ports: Sequence[int], connections: int) -> Outcome:
+    """Send all requests, `connections` at a time, spread over the ports."""
     outcome, queue = Outcome(), iter(requests)
     loop = asyncio.get_running_loop()
 
-    async def work() -> None:
+    async def work(port: int) -> None:
         _, connection = await loop.create_connection(_Connection, "127.0.0.1", port)
         for request in queue:
             started = time.perf_counter()
@@ -93,17 +93,17 @@ async def closed(requests: Sequence[bytes], *, port: int, connections: int) -> O
             connection.transport.close()
 
     started = time.perf_counter()
-    await asyncio.gather(*(work() for _ in range(connections)))
+    await asyncio.gather(*(work(ports[number % len(ports)]) for number in range(connections)))
     outcome.seconds = time.perf_counter() - started
     return outcome
 
 
-async def paced(requests: Sequence[bytes], *, port: int, rate: float, connections: int) -> Outcome:
+async def paced(requests: Sequence[bytes], *, ports: Sequence[int], rate: float, connections: int) -> Outcome:
     """Send the requests at `rate` a second over a pool of connections."""
     outcome, loop = Outcome(), asyncio.get_running_loop()
     idle: asyncio.Queue[_Connection] = asyncio.Queue()
-    for _ in range(connections):
-        _, connection = await loop.create_connection(_Connection, "127.0.0.1", port)
+    for number in range(connections):
+        _, connection = await loop.create_connection(_Connection, "127.0.0.1", ports[number % len(ports)])
         idle.put_nowait(connection)
 
     async def one(request: bytes, due: float) -> None:

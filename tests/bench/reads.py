@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How fast reads are answered at 1,000 requests a second, cached and from the database.
 
-`python -m tests.bench.reads [--rate 1000] [--seconds 10] [--json]`. One api process over 100,000 recorded trades, its
-limiter on with raised limits, the load generator on the same machine; latency counts from the moment a request was due.
+`python -m tests.bench.reads [--rate 1000] [--seconds 10] [--json]`. One instance (two api processes) over 100,000
+recorded trades, limiter on with raised limits, the load generator on the same machine; latency counts from the moment
+a request was due.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import asyncio
 
 from backend.core.db import Database, raw
 from tests.bench import _limit, _load
-from tests.bench._ground import MEMBERS, RAISED_LIMIT, ground, report, store_members, wait_for_port
+from tests.bench._ground import MEMBERS, RAISED_LIMIT, ground, report, store_members
 
 TRADES = 100_000
 CACHED_P95_MS, UNCACHED_P95_MS = 50, 200
@@ -29,16 +30,10 @@ async def measure(*, rate: float, seconds: int, as_json: bool) -> None:
         await _limit.prepare(owner, rows=TRADES, parties=MEMBERS)
         await owner.close()
         await _record_prepared(base.db)
-        port = int(base.environment["GRIDX_API_PORT"])
-        process = base.start("backend.api")
-        try:
-            await asyncio.to_thread(wait_for_port, port)
-            await _run(port, CACHED, rate=rate, count=int(rate))
-            cached = await _run(port, CACHED, rate=rate, count=int(rate * seconds))
-            fresh = await _run(port, FROM_DATABASE, rate=rate, count=int(rate * seconds))
-        finally:
-            process.terminate()
-            process.wait(20)
+        with base.instance() as ports:
+            await _run(ports, CACHED, rate=rate / 2, count=int(rate))
+            cached = await _run(ports, CACHED, rate=rate, count=int(rate * seconds))
+            fresh = await _run(ports, FROM_DATABASE, rate=rate, count=int(rate * seconds))
         report(
             value=fresh.percentile(0.95) * 1000,
             unit=f"ms, p95 of reads from the database at {rate:.0f} requests/s",
@@ -54,9 +49,9 @@ async def measure(*, rate: float, seconds: int, as_json: bool) -> None:
         )
 
 
-async def _run(port: int, paths: tuple[str, ...], *, rate: float, count: int) -> _load.Outcome:
-    requests = [_load.get(paths[n % len(paths)].format(page=1 + n % 200), port) for n in range(count)]
-    return await _load.paced(requests, port=port, rate=rate, connections=CONNECTIONS)
+async def _run(ports: list[int], paths: tuple[str, ...], *, rate: float, count: int) -> _load.Outcome:
+    requests = [_load.get(paths[n % len(paths)].format(page=1 + n % 200)) for n in range(count)]
+    return await _load.paced(requests, ports=ports, rate=rate, connections=CONNECTIONS)
 
 
 async def _record_prepared(db: Database) -> None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many posted trades are confirmed and committed a second, over HTTP, each its own transaction on chain.
 
-`python -m tests.bench.trades [--trades 10000] [--json]`. One api process, limiter on with raised limits, the load
-generator on the same machine; no follower runs, so every trade is recorded by the api itself. The limit is PostgreSQL
-alone doing the same writes one by one (`recorder_limit.sql`, size 1, 8 connections) in the same run.
+`python -m tests.bench.trades [--trades 10000] [--json]`. One instance (two api processes), limiter on with raised
+limits, the load generator on the same machine; no follower runs, so every trade is recorded by the api itself. The
+limit is PostgreSQL alone doing the same writes one by one (`recorder_limit.sql`, size 1, 8 connections) in the same run.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import orjson
+from sqlalchemy import text
 
 from backend.accounts.tokens import TokenSigner
 from backend.core.clock import utc_now
@@ -31,7 +32,6 @@ from tests.bench._ground import (
     ground,
     report,
     store_members,
-    wait_for_port,
 )
 
 CONNECTIONS = 128
@@ -49,7 +49,6 @@ async def measure(trades: int, *, as_json: bool) -> None:
     """Run and print."""
     async with ground(block_time_s=1) as base:
         users = await store_members(base.db, base.market)
-        base.environment["GRIDX_PUBLIC_URL"] = f"http://127.0.0.1:{base.environment['GRIDX_API_PORT']}"
         tokens = tokens_of(base, users)
         await _read_registers(base)
         owner = Database(base.postgres.url("owner"))
@@ -58,19 +57,10 @@ async def measure(trades: int, *, as_json: bool) -> None:
         print(f"logging {trades} trades on the chain …", flush=True)
         fills = await asyncio.to_thread(base.market.log_fills, trades)
         base.anvil.mine(3)
-        requests = [_request(base, users, tokens, *fill) for fill in fills]
-        process = base.start("backend.api")
-        try:
-            await asyncio.to_thread(wait_for_port, int(base.environment["GRIDX_API_PORT"]))
-            outcome = await _load.closed(
-                requests, port=int(base.environment["GRIDX_API_PORT"]), connections=CONNECTIONS
-            )
-        finally:
-            process.terminate()
-            process.wait(20)
+        requests = [_request(users, tokens, *fill) for fill in fills]
+        with base.instance() as ports:
+            outcome = await _load.closed(requests, ports=ports, connections=CONNECTIONS)
         async with base.db.begin() as session:
-            from sqlalchemy import text
-
             recorded = await session.scalar(text("SELECT count(*) FROM energy_trades"))
         limit = base.pgbench(_limit.script(), clients=8, seconds=LIMIT_SECONDS, size=1)
         report(
@@ -103,7 +93,7 @@ async def _read_registers(base: Ground) -> None:
         await connection.close()
 
 
-def _request(base: Ground, users: list[UUID], tokens: dict[UUID, str], tx: bytes, seller: int, buyer: int) -> bytes:
+def _request(users: list[UUID], tokens: dict[UUID, str], tx: bytes, seller: int, buyer: int) -> bytes:
     body = {
         "sellerId": str(users[seller]),
         "buyerId": str(users[buyer]),
@@ -111,8 +101,7 @@ def _request(base: Ground, users: list[UUID], tokens: dict[UUID, str], tx: bytes
         "pricePerKwh": micro_to_price(PRICE),
         "txHash": "0x" + tx.hex(),
     }
-    port = int(base.environment["GRIDX_API_PORT"])
-    return _load.post("/api/energy-trades", port, orjson.dumps(body), Authorization=f"Bearer {tokens[users[buyer]]}")
+    return _load.post("/api/energy-trades", orjson.dumps(body), Authorization=f"Bearer {tokens[users[buyer]]}")
 
 
 def main() -> None:
