@@ -3,7 +3,7 @@
 
 `python -m tests.bench.trades [--trades 10000] [--json]`. One instance (two api processes), limiter on with raised
 limits, the load generator on the same machine; no follower runs, so every trade is recorded by the api itself. The
-limit is PostgreSQL alone doing the same writes one by one (`recorder_limit.sql`, size 1, 8 connections) in the same run.
+limit is PostgreSQL alone doing the same writes one by one (`recorder_limit.sql`, size 1, 8 connections) in this run.
 """
 
 from __future__ import annotations
