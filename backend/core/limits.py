@@ -2,7 +2,7 @@
 """Rate limits, shared by all processes through Redis: cell rates, many requests counted in one exchange.
 
 A library asks Redis once a request, which cost more than answering most requests; requests that arrive together are
-counted by one script here (backend/decisions/0003-rate-limits.md). Without Redis requests go on and it is logged.
+counted by one script here (backend/decisions/rate-limits.md). Without Redis requests go on and it is logged.
 """
 
 import asyncio
