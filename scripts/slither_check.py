@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contract scanner: `python -m scripts.slither_check`; exit code 1 when slither finds what is neither mended nor explained.
+"""Contract scanner: `python -m scripts.slither_check`.
 
-A finding is explained beside the code, by `// slither-disable-next-line <check>: <why>`. Checks that speak of style and not
-of safety are left out here, with the reason. slither lives in `.tools/slither`, installed once from its own hash-locked
-file, because it needs other versions of libraries than the product.
+Exit code 1 when slither finds what is neither mended nor explained. A finding is explained beside the code, by
+`// slither-disable-next-line <check>: <why>`. Checks that speak of style and not of safety are left out here, with the
+reason. slither lives in `.tools/slither`, installed once from its own hash-locked file, because it needs other versions
+of libraries than the product.
 """
 
 from __future__ import annotations
