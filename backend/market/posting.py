@@ -126,18 +126,25 @@ class Poster:
             if not group:
                 return wallets
             ids = await submissions.store(session, self._chain, [waiting.claim for waiting in group], now=now)
+            for waiting, submission_id in zip(group, ids, strict=True):
+                waiting.submission_id = submission_id
             hashes = [waiting.claim.tx_hash for waiting in group]
-            recorded: dict[bytes, list[TradeView]] = {}
+            is_any_recorded = bool(await queries.trades_of_transactions(session, self._chain.id, hashes))
+        if is_any_recorded:
+            await self._tie(group, wallets, now)
+        return wallets
+
+    async def _tie(self, group: Sequence[_Waiting], wallets: WalletHistory, now: datetime) -> None:
+        """Answer the claims whose trade stands. The recorder lock keeps it standing until they are tied to it."""
+        recorded: dict[bytes, list[TradeView]] = {}
+        async with self._db.begin() as session:
+            await chains.take_recorder_lock(session, self._chain)
+            hashes = [waiting.claim.tx_hash for waiting in group]
             for trade in await queries.trades_of_transactions(session, self._chain.id, hashes):
                 if trade.status is not TradeStatus.ORPHANED:
                     recorded.setdefault(trade.tx_hash, []).append(trade)
-            moves = []
-            for waiting, submission_id in zip(group, ids, strict=True):
-                waiting.submission_id = submission_id
-                if waiting.claim.tx_hash in recorded:
-                    moves.append(_tie(waiting, recorded[waiting.claim.tx_hash], wallets))
+            moves = [_tie(w, recorded[w.claim.tx_hash], wallets) for w in group if w.claim.tx_hash in recorded]
             await submissions.move(session, moves, now=now)
-        return wallets
 
     async def _sort(
         self,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Posted claims and how they end: stored before anything else, finished by the follower even without the client."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,9 +13,9 @@ from backend.accounts import service as accounts
 from backend.chain.types import Chain
 from backend.core.errors import Refusal
 from backend.core.ids import uuid7_batch
-from backend.market import sql
+from backend.market import queries, sql
 from backend.market.claims import Parties, pick
-from backend.market.types import Claim, OnChain, SubmissionState, TradeLogged
+from backend.market.types import Claim, OnChain, SubmissionState, TradeLogged, TradeStatus, TradeView
 
 STORE_CLAIMS = """
 INSERT INTO trade_submissions AS held (id, user_id, chain, tx_hash, event_id, seller_id, buyer_id, energy_wh,
@@ -41,6 +41,7 @@ UPDATE trade_submissions AS held SET state = moved.state, reason = moved.reason,
 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bytea[], $6::integer[], $7::bigint[], $8::bytea[], $9::bigint[])
     AS moved (id, state, reason, trade_id, depth, missing_since_block, sender, nonce)
 WHERE held.id = moved.id
+    AND (held.state NOT IN ('RECORDED', 'MISMATCHED') OR moved.state IN ('RECORDED', 'MISMATCHED'))
 """
 _REOPEN = """
 UPDATE trade_submissions SET state = 'SUBMITTED', depth = 0, updated_at = $3
@@ -82,7 +83,7 @@ async def store(session: AsyncSession, chain: Chain, claims: Sequence[Claim], *,
 
 
 async def move(session: AsyncSession, moves: Sequence[Move], *, now: datetime) -> None:
-    """Write new states."""
+    """Write new states. What was judged meanwhile is not undone by an older look at the transaction."""
     if moves:
         columns = [
             (m.id, m.state, m.reason, m.trade_id, m.depth, m.missing_since_block, m.sender, m.nonce) for m in moves
@@ -95,14 +96,30 @@ async def settle_claims(session: AsyncSession, chain: Chain, trades: Sequence[Tr
     by_tx: dict[bytes, list[TradeLogged]] = {}
     for trade in trades:
         by_tx.setdefault(trade.log.tx_hash, []).append(trade)
-    rows = await sql.fetch(session, _OF_TRANSACTIONS, chain.id, list(by_tx))
+    await _settle(session, chain, by_tx, now)
+
+
+async def settle_recorded(session: AsyncSession, chain: Chain, tx_hashes: Sequence[bytes], *, now: datetime) -> None:
+    """Like `settle_claims` for whatever trades of these transactions stand; the caller holds the recorder lock.
+
+    A claim that was stored beside the recording of its trade is tied here: neither saw the other.
+    """
+    by_tx: dict[bytes, list[TradeView]] = {}
+    for trade in await queries.trades_of_transactions(session, chain.id, tx_hashes):
+        if trade.status is not TradeStatus.ORPHANED:
+            by_tx.setdefault(trade.tx_hash, []).append(trade)
+    await _settle(session, chain, by_tx, now)
+
+
+async def _settle(session: AsyncSession, chain: Chain, by_tx: Mapping[bytes, Sequence[OnChain]], now: datetime) -> None:
+    rows = await sql.fetch(session, _OF_TRANSACTIONS, chain.id, list(by_tx)) if by_tx else []
     if not rows:
         return
     wallets = await wallets_of(session, [row["seller_id"] for row in rows] + [row["buyer_id"] for row in rows])
     await move(session, [_judged(row, by_tx[row["tx_hash"]], wallets) for row in rows], now=now)
 
 
-def _judged(row: Any, trades: Sequence[TradeLogged], wallets: "WalletHistory") -> Move:
+def _judged(row: Any, trades: Sequence[OnChain], wallets: "WalletHistory") -> Move:
     try:
         trade = pick(claim_of(row), wallets.parties(row["seller_id"], row["buyer_id"], trades), trades)
     except Refusal as refusal:

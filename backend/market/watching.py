@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from backend.chain import service as chains
 from backend.chain.observer import Observer
 from backend.chain.types import Chain, Observation, TxState
 from backend.core.db import Database
@@ -35,8 +36,13 @@ async def watch(db: Database, chain: Chain, observer: Observer, *, now: datetime
     vanished = [row for row in rows if observations[row["tx_hash"]].state is TxState.NOT_FOUND and row["sender"]]
     final_nonces = await observer.final_nonces([row["sender"] for row in vanished])
     moves = [_next(row, observations[row["tx_hash"]], final_nonces) for row in rows]
+    mined = [row["tx_hash"] for move, row in zip(moves, rows, strict=True) if move.state is SubmissionState.MINED]
     async with db.begin() as session:
+        if mined:
+            await chains.take_recorder_lock(session, chain)
         await submissions.move(session, moves, now=now)
+        if mined:
+            await submissions.settle_recorded(session, chain, mined, now=now)
     changed = sum(move.state != row["state"] for move, row in zip(moves, rows, strict=True))
     if changed:
         log.info("submissions.moved", changed=changed, looked_at=len(rows))

@@ -7,24 +7,45 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+import asyncpg
+import structlog
 import uvloop
 from prometheus_client import start_http_server
+from sqlalchemy.exc import SQLAlchemyError
 
 from backend.chain.follower import Follower, FollowerOptions
 from backend.chain.observer import Observer
+from backend.chain.types import Chain
 from backend.core.clock import utc_now
-from backend.core.errors import Unavailable
+from backend.core.errors import Refusal, Unavailable
 from backend.core.redis import connect
 from backend.market.projection import TradeProjector
 from backend.market.watching import watch
 from backend.worker.relay import Relay, _pause
 from backend.worker.runtime import Process, open_process
 
+AWAY = (Unavailable, OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What is raised while a node or the database is away."""
+log = structlog.get_logger()
+
+
+async def _registered(process: Process, stop: asyncio.Event) -> Chain | None:
+    """The chain, as soon as the database answers; None when told to stop before. Raises ChainMismatch."""
+    while not stop.is_set():
+        try:
+            return await process.chain()
+        except AWAY as error:
+            log.warning("chain.waiting", why=str(error)[:300])
+            await _pause(stop, process.settings.watch_interval_s)
+    return None
+
 
 async def follower(process: Process, stop: asyncio.Event) -> None:
     """Follow the chain and look after claims that wait."""
     settings = process.settings
-    chain = await process.chain()
+    chain = await _registered(process, stop)
+    if chain is None:
+        return
     options = FollowerOptions(
         poll_interval_s=settings.poll_interval_s,
         finality_depth=settings.finality_depth,
@@ -39,8 +60,8 @@ async def follower(process: Process, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
                 await watch(process.db, chain, observer, now=utc_now(), every=every)
-            except (Unavailable, OSError):
-                pass  # the follower reports it; claims wait
+            except (Refusal, *AWAY) as error:
+                log.warning("watching.waiting", error=str(error)[:300])  # the follower says more; claims wait
             await _pause(stop, settings.watch_interval_s)
 
     async with asyncio.TaskGroup() as tasks:

@@ -91,7 +91,7 @@ async def ground() -> AsyncIterator[Ground]:
         (folder / "deployment.json").write_text(json.dumps(_record(stage.deployment)))
         node = Node(anvil.rpc_url)
         await node.start()
-        processes = Processes(folder, _environment(folder, postgres, redis, node.url))
+        processes = Processes(folder, _environment(folder, postgres, redis, node.url, anvil.rpc_url))
         db = Database(postgres.url("service"), pool_size=4)
         registered = await ensure_registered(db, folder / "deployment.json", confirmations=CONFIRMATIONS)
         town = await settle_in(db, stage)
@@ -128,7 +128,9 @@ def _record(place: Deployment) -> dict[str, object]:
     }
 
 
-def _environment(folder: Path, postgres: PostgresServer, redis: RedisServer, rpc_url: str) -> dict[str, str]:
+def _environment(
+    folder: Path, postgres: PostgresServer, redis: RedisServer, rpc_url: str, heads: str
+) -> dict[str, str]:
     port = steady_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GRIDX_")}
     return {
@@ -139,6 +141,7 @@ def _environment(folder: Path, postgres: PostgresServer, redis: RedisServer, rpc
         "GRIDX_DATABASE_AUDIT_URL": postgres.url("audit"),
         "REDIS_URL": redis.url,
         "RPC_URL": rpc_url,
+        "GRIDX_WEBSOCKET_URL": heads.replace("http", "ws", 1),
         "GRIDX_DEPLOYMENT_FILE": str(folder / "deployment.json"),
         "GRIDX_SIGNING_KEY": base64.b64encode(SIGNING_SEED).decode(),
         "GRIDX_OPERATOR_KEY": OPERATOR_KEY,

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Claims that wait while the follower works: whatever runs first, each ends tied to its trade."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
+
+from backend.chain.types import Observation
+from backend.core.clock import utc_now
+from backend.market import submissions
+from backend.market.watching import watch
+from tests.backend.market.conftest import Town
+
+AT_ONCE = timedelta(seconds=-1)
+
+
+class Interrupted:
+    """An observer after whose look something happens before its caller goes on."""
+
+    def __init__(self, town: Town, then: Callable[[], Awaitable[None]]) -> None:
+        self._observer = town.poster.observer
+        self._then = then
+
+    async def observe_many(self, tx_hashes: Iterable[bytes]) -> dict[bytes, Observation]:
+        found = await self._observer.observe_many(tx_hashes)
+        await self._then()
+        return found
+
+    async def final_nonces(self, senders: Iterable[bytes]) -> dict[bytes, int]:
+        return await self._observer.final_nonces(senders)
+
+
+async def _mined(town: Town) -> bytes:
+    town.stage.fill(1, 2, 2000)
+    return bytes(town.stage.web3.eth.get_block("latest")["transactions"][-1])
+
+
+async def _states(town: Town) -> list[tuple[str, bool]]:
+    rows = await town.rows("SELECT state, trade_id FROM trade_submissions ORDER BY energy_wh")
+    return [(row.state, row.trade_id is not None) for row in rows]
+
+
+async def test_watch__trade_recorded_while_its_claim_is_looked_at__claim_stays_tied(town: Town) -> None:
+    tx_hash = await _mined(town)
+    await town.post(1, 2, tx_hash)
+    observer = Interrupted(town, town.confirm)
+
+    await watch(town.db, town.chain, observer, now=utc_now(), every=AT_ONCE)
+
+    assert await _states(town) == [("RECORDED", True)]
+
+
+async def test_watch__claim_refused_while_it_is_looked_at__stays_refused(town: Town) -> None:
+    tx_hash = await _mined(town)
+    async with town.db.begin() as session:
+        await submissions.store(session, town.chain, [town.claim(1, 2, tx_hash, energy_wh=9)], now=utc_now())
+    observer = Interrupted(town, town.confirm)
+
+    await watch(town.db, town.chain, observer, now=utc_now(), every=AT_ONCE)
+
+    assert await _states(town) == [("MISMATCHED", False)]
+
+
+async def test_watch__poster_died_after_storing_beside_the_follower__claims_are_judged(town: Town) -> None:
+    tx_hash = await _mined(town)
+    await town.confirm()
+    claims = [town.claim(1, 2, tx_hash, energy_wh=9, user_id=town.people[3]), town.claim(1, 2, tx_hash)]
+    async with town.db.begin() as session:
+        await submissions.store(session, town.chain, claims, now=utc_now())
+
+    await watch(town.db, town.chain, town.poster.observer, now=utc_now(), every=AT_ONCE)
+
+    assert await _states(town) == [("MISMATCHED", False), ("RECORDED", True)]
