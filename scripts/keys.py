@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-APPLICATION = ("GRIDX_SIGNING_KEY", "GRIDX_OPERATOR_KEY", "GRIDX_ENCRYPTION_KEY")
+APPLICATION = ("GRIDX_SIGNING_KEY", "GRIDX_OPERATOR_KEY")
 
 
 def _seed() -> str:
@@ -28,7 +28,6 @@ def _password() -> str:
 MAKERS: dict[str, Callable[[], str]] = {
     "GRIDX_SIGNING_KEY": _seed,
     "GRIDX_OPERATOR_KEY": _scalar,
-    "GRIDX_ENCRYPTION_KEY": _seed,
     "GRIDX_POSTGRES_PASSWORD": _password,
     "GRIDX_OWNER_PASSWORD": _password,
     "GRIDX_API_PASSWORD": _password,

@@ -167,7 +167,6 @@ def settings(
         "GRIDX_DEPLOYMENT_FILE": str(tmp_path / "deployment.json"),
         "GRIDX_SIGNING_KEY": base64.b64encode(b"s" * 32).decode(),
         "GRIDX_OPERATOR_KEY": "11" * 32,
-        "GRIDX_ENCRYPTION_KEY": base64.b64encode(b"e" * 32).decode(),
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

@@ -29,7 +29,6 @@ class Settings(BaseSettings):
 
     signing_key: SecretStr = Field(description="base64 of 32 bytes: Ed25519 seed that signs access tokens")
     operator_key: SecretStr = Field(description="hex of 32 bytes: secp256k1 key that signs meter reductions")
-    encryption_key: SecretStr = Field(description="base64 of 32 bytes: encrypts sensitive columns")
 
     deployment_file: Path = Path(".gridx/deployments/local.json")
     confirmations: int | None = Field(default=2, description="blocks until CONFIRMED; empty: the finalized tag")

@@ -317,7 +317,6 @@ def _environment(folder: Path, postgres: PostgresServer, redis: RedisServer, anv
         "GRIDX_DEPLOYMENT_FILE": str(folder / "deployment.json"),
         "GRIDX_SIGNING_KEY": base64.b64encode(SIGNING_SEED).decode(),
         "GRIDX_OPERATOR_KEY": OPERATOR_KEY,
-        "GRIDX_ENCRYPTION_KEY": base64.b64encode(b"e" * 32).decode(),
         "GRIDX_PUBLIC_URL": "http://127.0.0.1:3001",
         "GRIDX_LOG_LEVEL": "WARNING",
     }

@@ -255,7 +255,6 @@ def _start_api(folder: Path, postgres: PostgresServer, redis: RedisServer, port:
         "GRIDX_DEPLOYMENT_FILE": str(folder / "none.json"),
         "GRIDX_SIGNING_KEY": base64.b64encode(SIGNING_SEED).decode(),
         "GRIDX_OPERATOR_KEY": "07" * 32,
-        "GRIDX_ENCRYPTION_KEY": base64.b64encode(b"e" * 32).decode(),
         "GRIDX_API_PORT": str(port),
         "GRIDX_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "GRIDX_LOG_LEVEL": "ERROR",
