@@ -256,7 +256,7 @@ class Stack:
         inherited = {name: value for name, value in os.environ.items() if name not in EXTERNAL or name in self.external}
         values = {**inherited, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
         if self.external:
-            needed = keys.APPLICATION
+            needed: tuple[str, ...] = keys.APPLICATION
             if "DATABASE_URL" in self.external:
                 needed += tuple(name for name in DATABASE_URLS.values() if name != "DATABASE_URL")
             keys.require(values, needed)

@@ -10,11 +10,11 @@ from backend.core.db import raw
 RECORD_TRADES = """
 INSERT INTO energy_trades AS held (
     id, chain, trade_id, kind, seller_address, buyer_address, seller_id, buyer_id, energy_wh, price_micro_per_kwh,
-    carbon_logged_g, factor_id, logged_factor_id, seller_meter, buyer_meter, community, delivery_start,
-    delivery_minutes, delivery_date, consented, ineligible_reason, claim_g, block_number, block_hash, tx_hash,
-    log_index, block_time, status, recorded_at)
+    carbon_logged_g, factor_id, seller_meter, buyer_meter, community, delivery_start, delivery_minutes,
+    delivery_date, consented, ineligible_reason, claim_g, block_number, block_hash, tx_hash, log_index, block_time,
+    status, recorded_at)
 SELECT id, $1, trade_id, kind, seller_address, buyer_address, seller_id, buyer_id, energy_wh, price_micro_per_kwh,
-    carbon_logged_g, factor_id, factor_id, seller_meter, buyer_meter, community, delivery_start, delivery_minutes,
+    carbon_logged_g, factor_id, seller_meter, buyer_meter, community, delivery_start, delivery_minutes,
     delivery_date,
     consented, ineligible_reason, claim_g, block_number, block_hash, tx_hash, log_index, block_time, 'CONFIRMED', $2
 FROM unnest($3::uuid[], $4::bytea[], $5::smallint[], $6::bytea[], $7::bytea[], $8::uuid[], $9::uuid[], $10::bigint[],
@@ -29,7 +29,7 @@ ON CONFLICT (chain, trade_id) DO UPDATE SET
     kind = excluded.kind, seller_address = excluded.seller_address, buyer_address = excluded.buyer_address,
     seller_id = excluded.seller_id, buyer_id = excluded.buyer_id, energy_wh = excluded.energy_wh,
     price_micro_per_kwh = excluded.price_micro_per_kwh, carbon_logged_g = excluded.carbon_logged_g,
-    factor_id = excluded.factor_id, logged_factor_id = excluded.logged_factor_id,
+    factor_id = excluded.factor_id, logged_factor_id = NULL,
     seller_meter = excluded.seller_meter, buyer_meter = excluded.buyer_meter,
     community = excluded.community, delivery_start = excluded.delivery_start,
     delivery_minutes = excluded.delivery_minutes, delivery_date = excluded.delivery_date,
@@ -73,7 +73,7 @@ WHERE chain = $1 AND status = 'CONFIRMED' AND block_number <= $2
 
 CONSENT_TRADE = """
 UPDATE energy_trades SET consented = true, seller_meter = $3, buyer_meter = $4, community = $5, delivery_start = $6,
-    delivery_minutes = $7, delivery_date = $8, factor_id = $9, ineligible_reason = $10, claim_g = $11,
+    delivery_minutes = $7, delivery_date = $8, factor_id = $9, logged_factor_id = factor_id, ineligible_reason = $10, claim_g = $11,
     consent_block_number = $12, consent_block_hash = $13, consent_tx_hash = $14
 WHERE chain = $1 AND trade_id = $2 AND kind = 0 AND NOT consented AND status <> 'ORPHANED'
 RETURNING trade_id, cycle
@@ -85,7 +85,8 @@ WITH lost AS (
     WHERE chain = $1 AND consent_block_hash = ANY($2::bytea[]) FOR UPDATE
 )
 UPDATE energy_trades AS held SET consented = false, seller_meter = NULL, buyer_meter = NULL, community = NULL,
-    delivery_start = NULL, delivery_minutes = NULL, delivery_date = NULL, factor_id = logged_factor_id, claim_g = 0,
+    delivery_start = NULL, delivery_minutes = NULL, delivery_date = NULL, factor_id = logged_factor_id,
+    logged_factor_id = NULL, claim_g = 0,
     ineligible_reason = 'no_consent', consent_block_number = NULL, consent_block_hash = NULL, consent_tx_hash = NULL,
     cycle = held.cycle + 1
 FROM lost WHERE held.id = lost.id AND held.status <> 'ORPHANED'

@@ -10,11 +10,11 @@ ON CONFLICT (chain, block_hash, log_index) DO UPDATE SET orphaned_at = NULL, rej
 RETURNING block_hash, log_index;
 INSERT INTO energy_trades AS held (
     id, chain, trade_id, kind, seller_address, buyer_address, seller_id, buyer_id, energy_wh, price_micro_per_kwh,
-    carbon_logged_g, factor_id, logged_factor_id, seller_meter, buyer_meter, community, delivery_start,
-    delivery_minutes, delivery_date, consented, ineligible_reason, claim_g, block_number, block_hash, tx_hash,
-    log_index, block_time, status, recorded_at)
+    carbon_logged_g, factor_id, seller_meter, buyer_meter, community, delivery_start, delivery_minutes,
+    delivery_date, consented, ineligible_reason, claim_g, block_number, block_hash, tx_hash, log_index, block_time,
+    status, recorded_at)
 SELECT uuidv7(), 1, trade_id, kind, seller_address, buyer_address, seller_id, buyer_id, energy_wh, price_micro_per_kwh,
-    carbon_logged_g, factor_id, factor_id, seller_meter, buyer_meter, community, delivery_start, delivery_minutes,
+    carbon_logged_g, factor_id, seller_meter, buyer_meter, community, delivery_start, delivery_minutes,
     delivery_date,
     consented, ineligible_reason, claim_g, block_number, block_hash, tx_hash, log_index, block_time, 'CONFIRMED', now()
 FROM (SELECT * FROM bench_rows
@@ -23,7 +23,7 @@ ON CONFLICT (chain, trade_id) DO UPDATE SET
     kind = excluded.kind, seller_address = excluded.seller_address, buyer_address = excluded.buyer_address,
     seller_id = excluded.seller_id, buyer_id = excluded.buyer_id, energy_wh = excluded.energy_wh,
     price_micro_per_kwh = excluded.price_micro_per_kwh, carbon_logged_g = excluded.carbon_logged_g,
-    factor_id = excluded.factor_id, logged_factor_id = excluded.logged_factor_id,
+    factor_id = excluded.factor_id, logged_factor_id = NULL,
     seller_meter = excluded.seller_meter, buyer_meter = excluded.buyer_meter,
     community = excluded.community, delivery_start = excluded.delivery_start,
     delivery_minutes = excluded.delivery_minutes, delivery_date = excluded.delivery_date,

@@ -23,7 +23,7 @@ CREATE TABLE energy_trades (
     price_micro_per_kwh bigint NOT NULL CHECK (price_micro_per_kwh > 0),
     carbon_logged_g bigint NOT NULL CHECK (carbon_logged_g >= 0),
     factor_id bigint NOT NULL,
-    logged_factor_id bigint NOT NULL,
+    logged_factor_id bigint,
     seller_meter bigint,
     buyer_meter bigint,
     community bigint,
@@ -56,6 +56,9 @@ CREATE TABLE energy_trades (
     CHECK ((status = 'ORPHANED') = (orphaned_at IS NOT NULL)),
     CHECK (settled_at IS NULL OR delivered_wh IS NOT NULL)
 )
+--;;
+COMMENT ON COLUMN energy_trades.logged_factor_id IS
+    'Factor of the log, when a later consent named another; kept to go back to should the consent be orphaned'
 --;;
 COMMENT ON TABLE energy_trades IS 'Trades that reached CONFIRMED on chain; nothing else is ever in here'
 --;;
