@@ -73,7 +73,8 @@ WHERE chain = $1 AND status = 'CONFIRMED' AND block_number <= $2
 
 CONSENT_TRADE = """
 UPDATE energy_trades SET consented = true, seller_meter = $3, buyer_meter = $4, community = $5, delivery_start = $6,
-    delivery_minutes = $7, delivery_date = $8, factor_id = $9, logged_factor_id = factor_id, ineligible_reason = $10, claim_g = $11,
+    delivery_minutes = $7, delivery_date = $8, factor_id = $9, logged_factor_id = factor_id,
+    ineligible_reason = $10, claim_g = $11,
     consent_block_number = $12, consent_block_hash = $13, consent_tx_hash = $14
 WHERE chain = $1 AND trade_id = $2 AND kind = 0 AND NOT consented AND status <> 'ORPHANED'
 RETURNING trade_id, cycle
