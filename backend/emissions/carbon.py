@@ -24,8 +24,8 @@ def carbon_g(energy_wh: int, mg_per_kwh: int) -> int:
 def mg_per_kwh_from_lb_per_mwh(lb_per_mwh: Decimal) -> int:
     """A published rate in lb/MWh as whole mg/kWh: the exact product with 453.59237, rounded once.
 
-    Rounding is to the nearest whole number, so the error is below 0.5 mg/kWh and has no bias (a tie would need a rate of
-    50,000 lb/MWh, far above the limit).
+    Rounding is to the nearest whole number, so the error is below 0.5 mg/kWh and has no bias (a tie would need a rate
+    of 50,000 lb/MWh, far above the limit).
     ValueError for a negative, infinite or NaN rate, and for one above what the contract accepts.
     """
     if not lb_per_mwh.is_finite() or lb_per_mwh < 0:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Schema changes: hand-written SQL, each reversible, run as gridx_owner. `upgrade(url)` brings a database up to date."""
+"""Schema changes: hand-written SQL, each reversible, run as gridx_owner; `upgrade(url)` applies what is missing."""
 
 from pathlib import Path
 

@@ -16,9 +16,10 @@ ORG = "(SELECT nullif(current_setting('gridx.org_id', true), '')::uuid)"
 ROLE = "(SELECT current_setting('gridx.org_role', true))"
 OPERATES = f"(org_id = {ORG} AND {ROLE} = 'operator')"
 SEES = f"(owner_id = {ME} OR {OPERATES})"
-SEEN_HOUSES = f"house_id IN (SELECT h.id FROM houses AS h WHERE h.owner_id = {ME} OR (h.org_id = {ORG} AND {ROLE} = 'operator'))"
+HOUSE = "house_id IN (SELECT h.id FROM houses AS h WHERE {})"
+SEEN_HOUSES = HOUSE.format(f"h.owner_id = {ME} OR (h.org_id = {ORG} AND {ROLE} = 'operator')")
 # Only who operates the house's community may put the operator's name under a reading.
-OPERATED_HOUSES = f"house_id IN (SELECT h.id FROM houses AS h WHERE h.org_id = {ORG} AND {ROLE} = 'operator')"
+OPERATED_HOUSES = HOUSE.format(f"h.org_id = {ORG} AND {ROLE} = 'operator'")
 
 MIRROR = """
 CREATE TABLE chain_communities (
@@ -125,7 +126,7 @@ CREATE TABLE energy_production (
 )
 --;;
 COMMENT ON TABLE energy_production IS
-    'One reading per house and interval [start_at, end_at), Wh; NULL is unknown, never 0; declared readings back nothing'
+    'One reading per house and interval [start_at, end_at), Wh; NULL is unknown, never 0; declared ones back nothing'
 --;;
 CREATE TABLE energy_production_history (
     id uuid PRIMARY KEY DEFAULT uuidv7(),
@@ -147,7 +148,8 @@ CREATE TABLE energy_production_history (
     replaced_at timestamptz NOT NULL
 )
 --;;
-COMMENT ON TABLE energy_production_history IS 'What a reading said before it was corrected or attested better; append-only'
+COMMENT ON TABLE energy_production_history IS
+    'What a reading said before it was corrected or attested better; append-only'
 --;;
 CREATE INDEX energy_production_history_by_house ON energy_production_history (house_id, start_at DESC, replaced_at DESC)
 --;;

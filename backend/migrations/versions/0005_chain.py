@@ -84,7 +84,8 @@ CREATE TABLE chain_cursor (
     updated_at timestamptz NOT NULL DEFAULT now()
 )
 --;;
-COMMENT ON COLUMN chain_cursor.history_head IS 'head over the stored logs up to history_block, to be compared with the contract'
+COMMENT ON COLUMN chain_cursor.history_head IS
+    'head over the stored logs up to history_block, to be compared with the contract'
 --;;
 COMMENT ON COLUMN chain_cursor.note IS 'what the follower waits for; null: nothing'
 --;;

@@ -17,7 +17,8 @@ async def _event(db: Database, *, age: timedelta | None) -> None:
     async with db.begin() as session:
         await session.execute(
             text(
-                "INSERT INTO outbox (id, topic, name, payload, published_at) VALUES (:id, 't', 'a.b.v1', '{}', :published)"
+                "INSERT INTO outbox (id, topic, name, payload, published_at) "
+                "VALUES (:id, 't', 'a.b.v1', '{}', :published)"
             ),
             {"id": uuid7(), "published": None if age is None else NOW - age},
         )
