@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -46,11 +47,12 @@ def configure_logging(process: str, level: str) -> None:
 
 def configure_tracing(process: str, endpoint: str | None) -> None:
     """Send spans to the OpenTelemetry collector at `endpoint`; without one tracing stays off and costs nothing."""
-    if endpoint is None:
+    if endpoint is None or isinstance(trace.get_tracer_provider(), TracerProvider):
         return
     provider = TracerProvider(resource=Resource.create({"service.name": f"gridx-{process}"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
     trace.set_tracer_provider(provider)
+    HTTPXClientInstrumentor().instrument()  # calls to nodes carry the trace on
 
 
 def observe_database(db: Database, role: str) -> None:

@@ -6,6 +6,21 @@ from datetime import timedelta
 
 from celery import Celery
 from celery.schedules import crontab
+from celery.signals import worker_process_init
+from opentelemetry.instrumentation.celery import CeleryInstrumentor
+
+from backend.core.observability import configure_tracing
+from backend.core.settings import Settings
+
+
+@worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
+def trace_tasks(**_: object) -> None:
+    """Trace tasks where a collector is configured; a task continues the trace of whoever queued it."""
+    endpoint = Settings().otlp_endpoint
+    configure_tracing("worker", endpoint)
+    if endpoint is not None:
+        CeleryInstrumentor().instrument()  # type: ignore[no-untyped-call]  # the package has no types
+
 
 app = Celery("gridx", broker=os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"))
 app.conf.update(
