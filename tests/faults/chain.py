@@ -120,10 +120,11 @@ class Chain:
         """How many blocks may be rolled back without touching what somebody may have taken for final."""
         return self.head() - (self.highest - self.finality_depth + 1)
 
-    def reorganise(self, depth: int, random: Random) -> str:
+    def reorganise(self, depth: int, random: Random, *, lossless: bool = False) -> str:
         """Replace the last `depth` blocks by a longer fork; what happened to the transactions, in words.
 
         Each is mined again (in its old place or later), dropped or replaced; sometimes all of them revert this time.
+        `lossless`: all are mined again.
         """
         head = self.head()
         hashes = [tx for number in range(head - depth + 1, head + 1) for tx in self.block(number)["transactions"]]
@@ -131,10 +132,12 @@ class Chain:
         self.rpc("anvil_rollback", depth)
         self.rpc("anvil_dropAllTransactions")
         self._forget_pauser()
-        fates = [f"{sent.label}: {self._draw_fate(sent, random)}" for sent in lost if sent.sender != PAUSER]
+        fates = [
+            f"{sent.label}: {self._draw_fate(sent, random)}" for sent in lost if sent.sender != PAUSER and not lossless
+        ]
         again = [key for key in self.waiting() if key in self.released]
         kept = again if random.random() < 0.5 else again[: len(again) // 2]
-        reverting = random.random() < 0.2
+        reverting = random.random() < 0.2 and not lossless
         if reverting:
             self.send(PAUSER, self.stage.contract.functions.pause(), "pause")
         self.load(kept, random)

@@ -145,7 +145,6 @@ def _environment(
         "GRIDX_DEPLOYMENT_FILE": str(folder / "deployment.json"),
         "GRIDX_SIGNING_KEY": base64.b64encode(SIGNING_SEED).decode(),
         "GRIDX_OPERATOR_KEY": OPERATOR_KEY,
-        "GRIDX_ENCRYPTION_KEY": base64.b64encode(b"e" * 32).decode(),
         "GRIDX_CONFIRMATIONS": str(CONFIRMATIONS),
         "GRIDX_FINALITY_DEPTH": str(FINALITY_DEPTH),
         "GRIDX_POLL_INTERVAL_S": "0.05",

@@ -155,6 +155,18 @@ async def lie(world: World, random: Random) -> str | None:
     return f"person {person} claims {made.sent.label} with a false {lie_}"
 
 
+@step(5)
+async def claim_first(world: World, random: Random) -> str:
+    """The api hears of a confirmed trade while no follower runs: it records what the follower has not seen."""
+    world.note_end("follower")
+    world.base.processes.kill("follower")
+    seller, buyer = random.sample((1, 2, 3, 4), 2)
+    made = world.trading.fill(random, seller=seller, buyer=buyer)
+    world.chain.mine(2)
+    who = _claim_truly(world, made, random)
+    return f"the follower is killed; {made.sent.label}, confirmed, is claimed by {who}"
+
+
 @step(4)
 async def claim_early(world: World, random: Random) -> str:
     """A hash is posted before the node knows its transaction, which may never come."""

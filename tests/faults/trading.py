@@ -114,9 +114,9 @@ class Trading:
         sent = self._send(0, call, f"match {seller}→{buyer} {energy_wh} Wh", True)
         return self._keep(Made(sent, seller, buyer, energy_wh, price, self.id_of(0, nonce), False))
 
-    def log(self, random: Random, *, release: bool = True) -> Made:
+    def log(self, random: Random, *, release: bool = True, parties: tuple[int, int] | None = None) -> Made:
         """One party logs a trade alone."""
-        seller, buyer = random.sample((*METERED, UNMETERED), 2)
+        seller, buyer = parties or random.sample((*METERED, UNMETERED), 2)
         caller, energy_wh, price = random.choice((seller, buyer)), random.randint(1, 4_000), random.choice(PRICES)
         call = self.stage.contract.functions.logEnergyTrade(
             self.chain.address(seller), self.chain.address(buyer), energy_wh, price
@@ -145,10 +145,10 @@ class Trading:
             )
         )
 
-    def confirm(self, random: Random) -> Sent | None:
-        """The other party of a mined trade consents, or a stranger who owns a meter says so."""
+    def confirm(self, random: Random, truly: Made | None = None) -> Sent | None:
+        """The other party of a mined trade (`truly`: of this one) consents, or a stranger who owns a meter says so."""
         found = []
-        for made in [made for made in self.made[-20:] if made.unilateral]:
+        for made in [truly] if truly else [made for made in self.made[-20:] if made.unilateral]:
             trade_id = made.trade_id or self._mined_id(made.sent)
             if trade_id is not None and UNMETERED not in (made.seller, made.buyer):
                 found.append((made, trade_id))
@@ -157,7 +157,7 @@ class Trading:
         made, trade_id = random.choice(found)
         seller, buyer = made.seller, made.buyer
         confirmer = buyer if trade_id[:20] == self.stage.address(seller) else seller
-        if random.random() < 0.25:
+        if truly is None and random.random() < 0.25:
             stranger = random.choice([account for account in METERED if account not in (seller, buyer)])
             seller, buyer = (stranger, seller) if confirmer == seller else (seller, stranger)
             seller, buyer = (seller, buyer) if seller != buyer else (stranger, buyer)

@@ -149,13 +149,9 @@ class World:
             if stuck:
                 await asyncio.sleep(0.05)
 
-    async def stuck(self) -> list[str]:
-        """What is not done yet, in words."""
+    async def lag(self) -> list[str]:
+        """How far the follower is behind the chain, in words; empty: it has seen and checked all."""
         found = []
-        for name in SERVICES:
-            child = self.base.processes.children[name]
-            if not child.running:
-                raise Broken(f"{name} ended by itself with {child.exit_code}:\n{self.base.processes.tail(name)}")
         head = self.chain.head()
         async with self.base.db.begin() as session:
             cursor = await queries.get_cursor(session, self.base.chain_key)
@@ -165,6 +161,24 @@ class World:
             found.append(f"final is block {cursor.final_block} of {head - FINALITY_DEPTH + 1}")
         if cursor.history_block != cursor.final_block:
             found.append(f"history is checked up to {cursor.history_block} of {cursor.final_block}")
+        return found
+
+    async def answers(self, timeout_s: float = 20.0) -> None:
+        """Return once the api answers. Raises Broken."""
+        for _ in range(int(timeout_s / 0.02)):
+            if await self.api.is_well():
+                return
+            await asyncio.sleep(0.02)
+        raise Broken(f"the api does not answer:\n{self.base.processes.tail('api')}")
+
+    async def stuck(self) -> list[str]:
+        """What is not done yet, in words."""
+        found = []
+        for name in SERVICES:
+            child = self.base.processes.children[name]
+            if not child.running:
+                raise Broken(f"{name} ended by itself with {child.exit_code}:\n{self.base.processes.tail(name)}")
+        found += await self.lag()
         halted = await self.value("SELECT halted_reason FROM chains WHERE id = :c", c=self.base.chain_key)
         if halted is not None:
             raise Broken(f"the chain is halted: {halted}")

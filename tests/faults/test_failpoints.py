@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every failpoint of the product kills its process once, on the way through a life of trades; nothing is lost.
+
+The names are read from the sources: a failpoint that this life does not pass makes its test fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+from sqlalchemy import text
+
+from tests.backend.audit.stage import DELIVERY
+from tests.faults.compare import compare
+from tests.faults.ground import FINALITY_DEPTH
+from tests.faults.processes import Child
+from tests.faults.steps import failpoints
+from tests.faults.trading import INTERVAL_S
+from tests.faults.world import World
+
+CASES = [(process, name) for process, names in failpoints().items() for name in names]
+SETTINGS = {"follower.after_agreement": {"GRIDX_SECOND_NODE": "true"}}  # passed only where two nodes have to agree
+READ_INTERVAL = 2_000
+KILLED = -9
+
+
+async def _read(world: World, interval: int) -> None:
+    """Houses 1 to 5 export and import a little in an interval: less than is traded."""
+    start = datetime.fromtimestamp(DELIVERY + INTERVAL_S * interval, UTC)
+    async with world.base.db.begin() as session:
+        for house in world.town.houses.values():
+            await session.execute(
+                text("""INSERT INTO energy_production (house_id, start_at, end_at, minutes, production_wh,
+                            consumption_wh, export_wh, import_wh, source, attestation, recorded_at)
+                        VALUES (:house, :start, :end, 15, 900, 100, 700, 800, 'test', 'operator', now())
+                        ON CONFLICT DO NOTHING"""),
+                {"house": house, "start": start, "end": start + timedelta(minutes=15)},
+            )
+
+
+async def _follow(world: World, child: Child) -> None:
+    """Wait until the processes have seen all, or until the one that is to die is dead."""
+    for _ in range(400):
+        if not child.running or not await world.lag():
+            return
+        await asyncio.sleep(0.02)
+
+
+async def _live(world: World, child: Child, random: Random) -> None:
+    """Everything that can happen to trades: made, consented, claimed, lost with their blocks, mined again, final."""
+    trading, chain = world.trading, world.chain
+    filled = trading.fill(random, seller=1, buyer=2, interval=READ_INTERVAL, energy_wh=2_000)
+    trading.fill(random, seller=1, buyer=5, interval=READ_INTERVAL)
+    logged = trading.log(random, parties=(3, 4))
+    trading.enrol()
+    chain.mine()
+    trading.confirm(random, logged)
+    chain.mine(2)
+    await _follow(world, child)
+    for made, person in ((filled, 2), (logged, 3), (filled, 1)):
+        await world.claim(made, person, by_id=False)
+    chain.reorganise(4, random, lossless=True)
+    await _follow(world, child)
+    late = trading.fill(random, seller=2, buyer=3, interval=READ_INTERVAL)
+    if child.name != "follower":
+        world.base.processes.kill("follower")  # so that the api is first to see a trade
+    chain.mine(2)
+    await world.claim(late, 3, by_id=True)
+    if child.name != "follower":
+        world.base.processes.start("follower")
+    chain.mine(FINALITY_DEPTH)
+    await _read(world, READ_INTERVAL)
+    await _follow(world, child)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize(
+    ("process", "name"),
+    [
+        pytest.param(process, name, id=name, marks=pytest.mark.xdist_group(f"world-{place % 2}"))
+        for place, (process, name) in enumerate(CASES)
+    ],
+)
+async def test_die__at_a_failpoint__another_process_ends_what_was_begun(world: World, process: str, name: str) -> None:
+    random, processes = Random(name), world.base.processes
+    if process == "settle":
+        await _live(world, processes.children["follower"], random)
+        child = processes.start(process, failpoint=name)
+    else:
+        nodes = {"RPC_URL": f"{world.base.node.url},{world.base.anvil.rpc_url}"} if name in SETTINGS else {}
+        child = processes.start(process, failpoint=name, **nodes, **SETTINGS.get(name, {}))
+        await world.answers()
+        await _live(world, child, random)
+    code = await asyncio.to_thread(child.wait, 10)
+    await world.heal(random)
+
+    assert code == KILLED, f"{process} never came to {name}: let `_live` pass it"
+    assert world.broken + await compare(world) == []
