@@ -22,6 +22,8 @@ MAX_LIFETIME = timedelta(hours=1)
 API_KEY_PREFIX = "gxk_"
 _REQUIRED = ["iss", "aud", "sub", "iat", "exp", "sid", "jti"]
 
+_REMEMBERED = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Claims:
@@ -42,6 +44,7 @@ class TokenSigner:
         self._public = self._key.public_key()
         self._issuer = issuer
         self._lifetime = lifetime
+        self._verified: dict[str, Claims] = {}
         raw = self._public.public_bytes(Encoding.Raw, PublicFormat.Raw)
         self._x = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
         thumbprint = hashlib.sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{self._x}"}}'.encode()).digest()
@@ -67,7 +70,21 @@ class TokenSigner:
         return jwt.encode(claims, self._key, algorithm=ALGORITHM, headers={"kid": self.key_id}), expires_at
 
     def verify(self, token: str, *, now: datetime) -> Claims:
-        """What `token` says; raises TokenExpired or TokenInvalid."""
+        """What `token` says; raises TokenExpired or TokenInvalid.
+
+        A signature that held is remembered by the whole token, so that it is checked once; the time is checked always.
+        """
+        said = self._verified.get(token)
+        if said is None:
+            said = self._read(token)
+            if len(self._verified) >= _REMEMBERED:
+                self._verified.clear()
+            self._verified[token] = said
+        if said.expires_at <= now:
+            raise TokenExpired(expired_at=said.expires_at.isoformat())
+        return said
+
+    def _read(self, token: str) -> Claims:
         try:
             claims = jwt.decode(
                 token,
@@ -77,12 +94,9 @@ class TokenSigner:
                 issuer=self._issuer,
                 options={"require": _REQUIRED, "verify_exp": False, "verify_iat": False},
             )
-            said = Claims(UUID(claims["sub"]), UUID(claims["sid"]), datetime.fromtimestamp(int(claims["exp"]), UTC))
+            return Claims(UUID(claims["sub"]), UUID(claims["sid"]), datetime.fromtimestamp(int(claims["exp"]), UTC))
         except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError, AttributeError) as error:
             raise TokenInvalid from error
-        if said.expires_at <= now:
-            raise TokenExpired(expired_at=said.expires_at.isoformat())
-        return said
 
 
 def new_secret() -> str:

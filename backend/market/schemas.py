@@ -87,8 +87,8 @@ class TradeOut(ApiModel):
 
 
 def trade_out(trade: TradeView, *, required: int | None, explorer: str | None) -> TradeOut:
-    """A recorded trade as it travels; not validated again: the table holds nothing else."""
-    return TradeOut.model_construct(
+    """A recorded trade as it travels."""
+    return TradeOut(
         id=trade.id,
         trade_id=trade.trade_id,
         status=_STATUS[trade.status],
