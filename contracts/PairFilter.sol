@@ -71,10 +71,11 @@ abstract contract PairFilter is EmissionFactors, Orders {
             }
 
             calldatacopy(0x420, pair, 0x3a0)
-            // fields that are packed or compared by size lie within their types
+            // fields that are packed or compared by size lie within their types; energy and price of the pair then do,
+            // as they stay within those of its orders, and every other field equals a word that does
             broken := or(or(mload(0x4a0), mload(0x4c0)), or(mload(0x4e0), mload(0x500)))
             broken := or(broken, or(or(mload(0x540), mload(0x640)), or(mload(0x660), mload(0x680))))
-            broken := or(shr(32, broken), shr(40, or(mload(0x6a0), mload(0x7a0))))
+            broken := or(shr(32, broken), shr(40, mload(0x6a0)))
             broken := or(broken, shr(16, or(mload(0x560), mload(0x6e0))))
             // an offer and a bid, both for this contract, of two makers
             broken := or(broken, or(mload(0x460), xor(mload(0x5e0), 1)))

@@ -24,7 +24,15 @@ from tests.contracts.market import (
     replay,
     skipped,
 )
-from tests.contracts.support import TOP_NONCE_BIT, ZERO_ADDRESS, Details, carbon_grams, trade_id
+from tests.contracts.support import (
+    ORDER_TYPE,
+    TOP_NONCE_BIT,
+    ZERO_ADDRESS,
+    Details,
+    carbon_grams,
+    sign_digest,
+    trade_id,
+)
 
 if TYPE_CHECKING:
     from tests.contracts.market import Market
@@ -288,15 +296,29 @@ def test_settle__factor_not_effective_yet__is_skipped_until_it_is(market: Market
     assert len(logged(late)) == 1
 
 
-def test_settle__field_with_dirty_bits__is_skipped_as_malformed(market: Market, log: Any) -> None:
-    data = bytearray(log.settleMatched.encode_input([market.match()]))
-    first = 4 + 32 * 3
+@pytest.mark.parametrize("resigned", [False, True])
+def test_settle__field_with_dirty_bits__is_skipped_as_malformed(market: Market, log: Any, resigned: bool) -> None:
+    data = bytes(log.settleMatched.encode_input([market.match()]))
+    pair = 4 + 32 * 3
     for word in range(24):
         dirty = bytearray(data)
-        dirty[first + 32 * word] = 1
+        dirty[pair + 32 * word] = 1
+        if resigned:
+            _sign_as_it_stands(market, dirty, pair, is_bid=word >= 12)
         receipt = market.settler.call(
             market.provider.network.ecosystem.create_transaction(
                 receiver=log.address, data=bytes(dirty), gas=1_000_000, chain_id=31337
             )
         )
         assert skipped(receipt) == [(1, market.error("EnergyTradeLogOrderMalformed"))], word
+
+
+def _sign_as_it_stands(market: Market, data: bytearray, pair: int, *, is_bid: bool) -> None:
+    """Replace the signature of an encoded order by one of its words as they are, dirty bits included."""
+    start = pair + (12 * 32 if is_bid else 0)
+    digest = keccak(
+        b"\x19\x01" + market.domain.separator() + keccak(keccak(ORDER_TYPE) + data[start : start + 12 * 32])
+    )
+    offset = pair + (25 if is_bid else 24) * 32
+    place = pair + int.from_bytes(data[offset : offset + 32], "big") + 32
+    data[place : place + 65] = sign_digest(digest, (market.buyer if is_bid else market.seller).key)
