@@ -11,7 +11,8 @@ from backend.chain.observer import Observer
 from backend.chain.types import Chain, Observation, TxState
 from backend.core.db import Database
 from backend.market import sql, submissions
-from backend.market.errors import TradeReverted
+from backend.market.errors import NotOurEvent, TradeReverted
+from backend.market.posting import logged_trades
 from backend.market.submissions import Move
 from backend.market.types import SubmissionState
 
@@ -25,6 +26,7 @@ _AT_ONCE = 200
 async def watch(db: Database, chain: Chain, observer: Observer, *, now: datetime, every: timedelta) -> int:
     """Look once at open claims that were not looked at for `every`; returns how many changed their state.
 
+    A confirmed transaction without a trade of ours ends MISMATCHED: the follower has nothing to say about it.
     A transaction that the node does not know is DROPPED after `DROPPED_AFTER_BLOCKS` blocks, and REPLACED only when
     another one with its nonce is final. Neither is an end: mined again, it is recorded like any other.
     """
@@ -52,6 +54,8 @@ async def watch(db: Database, chain: Chain, observer: Observer, *, now: datetime
 def _next(row: Any, seen: Observation, final_nonces: dict[bytes, int]) -> Move:
     if seen.state is TxState.REVERTED:
         return Move(row["id"], SubmissionState.REVERTED, reason=TradeReverted.code, depth=seen.depth)
+    if seen.is_confirmed and seen.receipt is not None and not logged_trades(seen.receipt.logs):
+        return Move(row["id"], SubmissionState.MISMATCHED, reason=str(NotOurEvent(tx_hash=row["tx_hash"])))
     if seen.state is TxState.MINED:
         return Move(row["id"], SubmissionState.MINED, depth=seen.depth)
     if seen.state is TxState.PENDING:

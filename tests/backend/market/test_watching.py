@@ -62,6 +62,23 @@ async def test_watch__claim_refused_while_it_is_looked_at__stays_refused(town: T
     assert await _states(town) == [("MISMATCHED", False)]
 
 
+async def test_watch__posted_early_and_nothing_of_ours__is_refused_when_confirmed(town: Town) -> None:
+    accounts = town.stage.anvil.accounts
+    gift = {"from": accounts[1].address, "to": accounts[2].address, "value": 1}
+    tx_hash = bytes(town.stage.web3.eth.send_transaction(gift))
+    town.stage.web3.eth.wait_for_transaction_receipt(tx_hash)
+    async with town.db.begin() as session:
+        await submissions.store(session, town.chain, [town.claim(1, 2, tx_hash)], now=utc_now())
+
+    await watch(town.db, town.chain, town.poster.observer, now=utc_now(), every=AT_ONCE)
+    unconfirmed = await _states(town)
+    town.stage.anvil.mine(1)
+    await watch(town.db, town.chain, town.poster.observer, now=utc_now(), every=AT_ONCE)
+
+    assert unconfirmed == [("MINED", False)]
+    assert await _states(town) == [("MISMATCHED", False)]
+
+
 async def test_watch__poster_died_after_storing_beside_the_follower__claims_are_judged(town: Town) -> None:
     tx_hash = await _mined(town)
     await town.confirm()
