@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-ALIAS, PASSPHRASE = "deployer", "for this test only"
+ALIAS, HEIR, PASSPHRASE = "deployer", "heir", "for this test only"
 IMPORT_ACCOUNT = "import sys; from ape_accounts import import_account_from_private_key as i; i(*sys.argv[1:])"
 
 
@@ -97,14 +97,11 @@ def test_deploy__public_network__hands_the_admin_over_and_keeps_the_standard_jso
     path, roles = tmp_path / "amoy.json", tmp_path / "roles.json"
     names = ("admin", "factorKeeper", "registrar", "pauser", "settler")
     roles.write_text(json.dumps(dict(zip(names, [heir.address, *(item.address for item in others[:4])], strict=True))))
-    environment = {"APE_DATA_FOLDER": str(tmp_path / "ape"), f"APE_ACCOUNTS_{ALIAS}_PASSPHRASE": PASSPHRASE}
-    imported = subprocess.run(
-        [sys.executable, "-c", IMPORT_ACCOUNT, ALIAS, PASSPHRASE, first.key],
-        env=os.environ | environment,
-        timeout=60,
-        check=True,
-    )
-    assert imported.returncode == 0
+    environment = {"APE_DATA_FOLDER": str(tmp_path / "ape")}
+    for alias, key in ((ALIAS, first.key), (HEIR, heir.key)):
+        environment[f"APE_ACCOUNTS_{alias}_PASSPHRASE"] = PASSPHRASE
+        command = [sys.executable, "-c", IMPORT_ACCOUNT, alias, PASSPHRASE, key]
+        subprocess.run(command, env=os.environ | environment, timeout=60, check=True)
     try:
         node.start()
         node.rpc("anvil_setChainId", 80_002)
@@ -113,12 +110,18 @@ def test_deploy__public_network__hands_the_admin_over_and_keeps_the_standard_jso
         assert done.returncode == 0, done.stderr
         record = json.loads(path.read_text())
         checked = _run("scripts.verify_contract", "--record", str(path), "--rpc", node.rpc_url)
+        node.rpc("evm_increaseTime", 86_401)
+        node.mine()
+        accepted = _run("scripts.deploy", *arguments, "--accept-admin", "--account", HEIR, **environment)
+        assert accepted.returncode == 0, accepted.stderr
+        after = json.loads(path.read_text())
     finally:
         node.stop()
 
     assert record["roles"]["admin"] == first.address
     assert record["pendingAdmin"]["address"] == heir.address
     assert checked.returncode == 0
+    assert (after["roles"]["admin"], after["pendingAdmin"]) == (heir.address, None)
     kept = json.loads(path.with_suffix(".standard.json").read_text())
     assert kept == build().standard_json
 
