@@ -188,7 +188,7 @@ class Market:
                     "to": self.contract.address,
                     "data": selector + data.hex(),
                     "nonce": hex(nonces[self.wallets[buyer]]),
-                    "gas": hex(250_000),
+                    "gas": hex(120_000),
                 }
             )
             nonces[self.wallets[buyer]] += 1

@@ -34,8 +34,9 @@ from tests.bench._ground import (
     store_members,
 )
 
-CONNECTIONS = 128
+CONNECTIONS = 256
 LIMIT_SECONDS = 10
+BLOCK_GAS = 100_000_000  # blocks of some eight hundred trades, as public chains have them
 FLOOR = 0.15
 
 
@@ -47,7 +48,7 @@ def tokens_of(base: Ground, users: list[UUID]) -> dict[UUID, str]:
 
 async def measure(trades: int, *, as_json: bool) -> None:
     """Run and print."""
-    async with ground(block_time_s=1) as base:
+    async with ground(block_time_s=1, gas_limit=BLOCK_GAS) as base:
         users = await store_members(base.db, base.market)
         tokens = tokens_of(base, users)
         await _read_registers(base)
