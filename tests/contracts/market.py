@@ -31,6 +31,7 @@ MINUTES = 15
 FACTOR = 1
 AVERAGE_FACTOR = 2
 OTHER_FACTOR = 3
+ENDING_FACTOR = 4
 MG_PER_KWH = 470_442
 OTHER_MG_PER_KWH = 800_000
 DAY_S = 86_400
@@ -103,7 +104,9 @@ class Market:
         """Deploy a log; `changes` replace arguments: `roles`, `factors`, `default`."""
         holders = (self.admin, self.keeper, self.registrar, self.pauser, self.settler)
         roles = changes.get("roles", tuple(item.address for item in holders))
-        factors = changes.get("factors", [factor(FACTOR), factor(AVERAGE_FACTOR, basis=1), _other_factor()])
+        ending = factor(ENDING_FACTOR, valid_to=self.start)
+        usual = [factor(FACTOR), factor(AVERAGE_FACTOR, basis=1), _other_factor(), ending]
+        factors = changes.get("factors", usual)
         return self.admin.deploy(
             self.project.EnergyTradeLog, roles, delay_s, factors, changes.get("default", FACTOR), predecessor
         )

@@ -12,6 +12,7 @@ from eth_utils.crypto import keccak
 from tests.contracts.market import (
     AVERAGE_FACTOR,
     COMMUNITY,
+    ENDING_FACTOR,
     FACTOR,
     MG_PER_KWH,
     MINUTES,
@@ -294,6 +295,16 @@ def test_settle__factor_not_effective_yet__is_skipped_until_it_is(market: Market
 
     assert skipped(early) == [(1, market.error("EnergyTradeLogFactorNotEffective"))]
     assert len(logged(late)) == 1
+
+
+def test_settle__factor_that_ends_with_the_interval__covers_the_one_before(market: Market) -> None:
+    before = _both(market, factorId=ENDING_FACTOR, deliveryStart=market.start - 900)
+    after = market.match(nonce=2, **{side: {"factorId": ENDING_FACTOR, "slot": 9 << 3} for side in ("offer", "bid")})
+
+    receipt = market.settle(before, after)
+
+    assert [trade.details.delivery_start for trade in logged(receipt)] == [market.start - 900]
+    assert skipped(receipt) == [(2, market.error("EnergyTradeLogFactorNotValid"))]
 
 
 @pytest.mark.parametrize("resigned", [False, True])
