@@ -12,6 +12,7 @@ from backend.carbon.signing import OperatorKey
 from backend.carbon.types import Reduction, TradeCycle, earned, holder_of
 from backend.chain.types import Chain
 from backend.core import outbox
+from backend.core.failpoints import failpoint
 from backend.market import facts as gathering
 from backend.market import sql, statistics
 from backend.market.eligibility import judge
@@ -37,8 +38,10 @@ async def confirm(
         terms, seller=seller, buyer=buyer, energy_wh=trade["energy_wh"], at=trade["block_time"], facts=facts
     )
     await _book(session, chain, confirmation, judgement)
+    await failpoint("consent.after_booking")
     if judgement.ineligible_reason is None:
         await statistics.add(session, [_sale(trade)])
+    await failpoint("consent.after_statistics")
     if judgement.claim_g > 0 and judgement.delivery_date is not None:
         transfer = earned(
             buyer=buyer,
@@ -57,6 +60,7 @@ async def confirm(
     if judgement.ineligible_reason is Ineligible.SAME_USER:
         reduction = Reduction(confirmation.trade_id, trade["cycle"], judgement.claim_g)
         await carbon.reduce(session, chain.id, [reduction], operator=operator, now=now)
+    await failpoint("consent.after_ledger")
     await outbox.add(session, TradesRecorded((_seen(confirmation, trade, judgement),)))
     return True
 
@@ -94,9 +98,11 @@ async def withdraw(session: AsyncSession, chain: Chain, block_hashes: Sequence[b
     lost = await sql.fetch(session, sql.WITHDRAW_CONSENT, chain.id, list(block_hashes))
     if not lost:
         return
+    await failpoint("consent.after_withdrawal")
     await statistics.subtract(session, [_sale(row) for row in lost if row["ineligible_reason"] is None])
     credited = [TradeCycle(row["trade_id"], row["cycle"]) for row in lost if row["claim_g"] > 0]
     await carbon.reverse_trades(session, chain.id, credited, now=now)
+    await failpoint("consent.after_reversal")
     await outbox.add(session, TradesOrphaned(tuple(row["trade_id"] for row in lost)))
 
 

@@ -74,10 +74,12 @@ async def record(
     await statistics.add(session, [_sale(item.trade) for item in booked if item.judgement.ineligible_reason is None])
     await failpoint("recorder.after_statistics")
     await _credit(session, chain, booked, cycles, facts, now)
+    await failpoint("recorder.after_credit")
     await _refuse_own(session, chain, booked, cycles, operator, now)
     await failpoint("recorder.after_ledger")
     if booked:
         await outbox.add(session, TradesRecorded(tuple(_seen(item) for item in booked)))
+    await failpoint("recorder.after_events")
     return [item.trade.trade_id for item in booked]
 
 
@@ -182,6 +184,7 @@ async def orphan(session: AsyncSession, chain: Chain, block_hashes: Sequence[byt
     lost = await sql.fetch(session, sql.ORPHAN_TRADES, chain.id, list(block_hashes), now)
     if not lost:
         return []
+    await failpoint("recorder.after_orphan")
     await statistics.subtract(
         session,
         [
@@ -190,6 +193,7 @@ async def orphan(session: AsyncSession, chain: Chain, block_hashes: Sequence[byt
             if row["ineligible_reason"] is None
         ],
     )
+    await failpoint("recorder.after_subtraction")
     credited = [TradeCycle(row["trade_id"], row["cycle"]) for row in lost if row["claim_g"] > 0]
     await carbon.reverse_trades(session, chain.id, credited, now=now)
     await failpoint("recorder.after_reversal")

@@ -81,6 +81,14 @@ _SUMS: tuple[tuple[str, str], ...] = (
            WHERE t.status <> 'ORPHANED' AND t.claim_g <> coalesce(c.grams, 0)""",
     ),
     (
+        "a trade with oneself counts",
+        """SELECT encode(t.trade_id, 'hex') AS trade, t.ineligible_reason, t.claim_g, r.grams AS reduced_g
+           FROM energy_trades t LEFT JOIN carbon_transactions r ON r.chain = t.chain AND r.trade_id = t.trade_id
+               AND r.cycle = t.cycle AND r.kind = 'reduced'
+           WHERE t.status <> 'ORPHANED' AND t.consented AND t.seller_id = t.buyer_id
+               AND (t.ineligible_reason IS NULL OR coalesce(r.grams, 0) <> t.claim_g)""",
+    ),
+    (
         "a meter was credited with more than it measured",
         """SELECT d.meter, d.delivery_start, d.sold_wh, d.bought_wh, p.production_wh, p.export_wh, p.import_wh
            FROM meter_deliveries d LEFT JOIN houses h ON h.meter = d.meter

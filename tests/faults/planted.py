@@ -156,7 +156,7 @@ BUGS = (
     Bug(
         "registers of lost blocks not forgotten",
         (("backend/market/projection.py", "        await registers.forget(session, chain, logs)\n", "        pass\n"),),
-        "seed:11:12",
+        "seed:11:26",
     ),
     Bug(
         "consent of a lost block kept",
@@ -189,7 +189,7 @@ BUGS = (
                 "if (await chains.get_chain(session, chain.id)).epoch < 0:",
             ),
         ),
-        f"{MARKET}/test_posting.py::test_post__block_lost_between_look_and_record__is_not_recorded_from_it",
+        f"{MARKET}/test_watching.py::test_post__chain_reorganised_between_look_and_record__looks_again",
     ),
     Bug(
         "consent of anybody counts",

@@ -102,7 +102,7 @@ async def confirm(world: World, random: Random) -> str | None:
     return sent.label if sent else None
 
 
-@step(2)
+@step(4)
 async def enrol(world: World, random: Random) -> str | None:
     """A new meter."""
     sent = world.trading.enrol()
@@ -153,6 +153,15 @@ async def lie(world: World, random: Random) -> str | None:
         lie_ = "energy" if not made.sent.label.startswith("batch") else "price"
     world.say(world.claim(made, person, by_id=made.sent.label.startswith("batch"), lie=lie_))
     return f"person {person} claims {made.sent.label} with a false {lie_}"
+
+
+@step(3)
+async def claim_of_another_time(world: World, random: Random) -> str:
+    """A wallet changed hands: its owner before and its owner since both claim its trade."""
+    made = world.trading.fill(random, seller=HANDED_OVER, buyer=random.choice((1, 2)))
+    for at in (0, 2**40):
+        world.say(world.claim(made, world.town.owner(HANDED_OVER, at) or 0, by_id=False, at=at))
+    return f"{made.sent.label} is claimed by both who ever owned the seller's wallet"
 
 
 @step(5)
@@ -277,6 +286,17 @@ async def node_fails(world: World, random: Random) -> str:
     fault = random.choice(FAULTS)
     world.base.node.fail(fault, head=world.chain.block(max(1, world.chain.head() - random.randint(0, 4))))
     return f"the node is {fault}"
+
+
+@step(4)
+async def node_lies(world: World, random: Random) -> str:
+    """The node leaves out or alters the logs of the very blocks that are followed now."""
+    fault = random.choice(("silent_logs", "forged_logs"))
+    world.base.node.fail(fault)
+    made = world.trading.fill(random)
+    world.chain.mine(3)
+    await asyncio.sleep(0.2)
+    return f"the node is {fault} while {made.sent.label} is confirmed"
 
 
 @step(9)

@@ -7,6 +7,7 @@ The names are read from the sources: a failpoint that this life does not pass ma
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -49,9 +50,14 @@ async def _follow(world: World, child: Child) -> None:
         await asyncio.sleep(0.02)
 
 
-async def _live(world: World, child: Child, random: Random) -> None:
-    """Everything that can happen to trades: made, consented, claimed, lost with their blocks, mined again, final."""
-    trading, chain = world.trading, world.chain
+async def _live(world: World, process: str, start: Callable[[], Child], random: Random) -> Child:
+    """Everything that can happen to trades: made, consented, claimed, lost with their blocks, mined again, final.
+
+    `process` is started anew, armed, when trades wait for it.
+    """
+    trading, chain, processes = world.trading, world.chain, world.base.processes
+    if process != "settle":
+        processes.kill(process)
     filled = trading.fill(random, seller=1, buyer=2, interval=READ_INTERVAL, energy_wh=2_000)
     trading.fill(random, seller=1, buyer=5, interval=READ_INTERVAL)
     logged = trading.log(random, parties=(3, 4))
@@ -59,21 +65,25 @@ async def _live(world: World, child: Child, random: Random) -> None:
     chain.mine()
     trading.confirm(random, logged)
     chain.mine(2)
+    child = processes.children["follower"] if process == "settle" else start()
+    await world.answers(unless=child)
     await _follow(world, child)
     for made, person in ((filled, 2), (logged, 3), (filled, 1)):
         await world.claim(made, person, by_id=False)
     chain.reorganise(4, random, lossless=True)
     await _follow(world, child)
     late = trading.fill(random, seller=2, buyer=3, interval=READ_INTERVAL)
-    if child.name != "follower":
-        world.base.processes.kill("follower")  # so that the api is first to see a trade
+    if process != "follower":
+        processes.kill("follower")  # so that the api is first to see a trade
     chain.mine(2)
     await world.claim(late, 3, by_id=True)
-    if child.name != "follower":
-        world.base.processes.start("follower")
+    if process != "follower":
+        follower = processes.start("follower")
+        child = follower if process == "settle" else child
     chain.mine(FINALITY_DEPTH)
     await _read(world, READ_INTERVAL)
     await _follow(world, child)
+    return start() if process == "settle" else child
 
 
 @pytest.mark.timeout(180)
@@ -86,15 +96,15 @@ async def _live(world: World, child: Child, random: Random) -> None:
     ],
 )
 async def test_die__at_a_failpoint__another_process_ends_what_was_begun(world: World, process: str, name: str) -> None:
-    random, processes = Random(name), world.base.processes
-    if process == "settle":
-        await _live(world, processes.children["follower"], random)
-        child = processes.start(process, failpoint=name)
-    else:
-        nodes = {"RPC_URL": f"{world.base.node.url},{world.base.anvil.rpc_url}"} if name in SETTINGS else {}
-        child = processes.start(process, failpoint=name, **nodes, **SETTINGS.get(name, {}))
-        await world.answers()
-        await _live(world, child, random)
+    settings = dict(SETTINGS.get(name, {}))
+    if settings:
+        settings["RPC_URL"] = f"{world.base.node.url},{world.base.anvil.rpc_url}"
+    random = Random(name)
+
+    def start() -> Child:
+        return world.base.processes.start(process, failpoint=name, **settings)
+
+    child = await _live(world, process, start, random)
     code = await asyncio.to_thread(child.wait, 10)
     await world.heal(random)
 

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from backend.chain import queries
 from backend.core.units import micro_to_price, wh_to_kwh
 from tests.faults.ground import CONFIRMATIONS, FINALITY_DEPTH, Ground, ground
+from tests.faults.processes import Child
 from tests.faults.town import Api, Town
 from tests.faults.trading import Made, Trading
 
@@ -57,10 +58,11 @@ class World:
             if isinstance(outcome, BaseException):
                 raise outcome
 
-    async def claim(self, made: Made, person: int, *, by_id: bool, lie: str = "") -> None:
-        """A person posts the hash of a trade; `lie` names what is said falsely."""
-        now = self.chain.time
-        seller, buyer = self.town.owner(made.seller, now), self.town.owner(made.buyer, now)
+    async def claim(self, made: Made, person: int, *, by_id: bool, lie: str = "", at: int | None = None) -> None:
+        """A person posts the hash of a trade; `lie` names what is said falsely. Wallets are taken to belong to whoever
+        owned them `at` a time of the chain (None: now)."""
+        at = self.chain.time if at is None else at
+        seller, buyer = self.town.owner(made.seller, at), self.town.owner(made.buyer, at)
         body = {
             "sellerId": str(self.town.people[seller or 1]),
             "buyerId": str(self.town.people[buyer or 2]),
@@ -163,10 +165,10 @@ class World:
             found.append(f"history is checked up to {cursor.history_block} of {cursor.final_block}")
         return found
 
-    async def answers(self, timeout_s: float = 20.0) -> None:
-        """Return once the api answers. Raises Broken."""
+    async def answers(self, timeout_s: float = 20.0, *, unless: Child | None = None) -> None:
+        """Return once the api answers, or `unless` has died. Raises Broken."""
         for _ in range(int(timeout_s / 0.02)):
-            if await self.api.is_well():
+            if await self.api.is_well() or (unless is not None and not unless.running):
                 return
             await asyncio.sleep(0.02)
         raise Broken(f"the api does not answer:\n{self.base.processes.tail('api')}")

@@ -9,8 +9,9 @@ from datetime import timedelta
 from backend.chain.types import Observation
 from backend.core.clock import utc_now
 from backend.market import submissions
+from backend.market.posting import Poster
 from backend.market.watching import watch
-from tests.backend.market.conftest import Town
+from tests.backend.market.conftest import OPERATOR, Town
 
 AT_ONCE = timedelta(seconds=-1)
 
@@ -89,3 +90,25 @@ async def test_watch__poster_died_after_storing_beside_the_follower__claims_are_
     await watch(town.db, town.chain, town.poster.observer, now=utc_now(), every=AT_ONCE)
 
     assert await _states(town) == [("MISMATCHED", False), ("RECORDED", True)]
+
+
+async def test_post__chain_reorganised_between_look_and_record__looks_again(town: Town) -> None:
+    trade_id = town.stage.fill(1, 2, 2000)
+    tx_hash = bytes(town.stage.web3.eth.get_block("latest")["transactions"][-1])
+    await town.follower.step()
+    town.stage.anvil.mine(1)
+    looks = []
+
+    async def reorganise() -> None:
+        looks.append(1)
+        if len(looks) == 1:
+            town.stage.anvil.rpc("anvil_reorg", 3, [])
+            await town.follower.step()
+
+    poster = Poster(town.db, town.chain, Interrupted(town, reorganise), OPERATOR)
+
+    posted = await poster.post(town.claim(1, 2, tx_hash))
+
+    assert posted.trade is None
+    assert await town.trade(trade_id) is None
+    assert len(looks) == 2
