@@ -156,7 +156,7 @@ BUGS = (
     Bug(
         "registers of lost blocks not forgotten",
         (("backend/market/projection.py", "        await registers.forget(session, chain, logs)\n", "        pass\n"),),
-        "seed:11:26",
+        f"{MARKET}/test_registers.py",
     ),
     Bug(
         "consent of a lost block kept",
@@ -233,7 +233,7 @@ BUGS = (
                 "            if since and (until is None or at)\n",
             ),
         ),
-        "seed:11:26",
+        "seed:11:12",
     ),
     Bug(
         "released before the trade is final",

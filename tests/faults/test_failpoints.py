@@ -53,7 +53,8 @@ async def _follow(world: World, child: Child) -> None:
 async def _live(world: World, process: str, start: Callable[[], Child], random: Random) -> Child:
     """Everything that can happen to trades: made, consented, claimed, lost with their blocks, mined again, final.
 
-    `process` is started anew, armed, when trades wait for it.
+    `process` is started anew, armed, when trades wait for it; life ends where it dies, so that no reorganisation
+    mends what was lost.
     """
     trading, chain, processes = world.trading, world.chain, world.base.processes
     if process != "settle":
@@ -70,8 +71,12 @@ async def _live(world: World, process: str, start: Callable[[], Child], random: 
     await _follow(world, child)
     for made, person in ((filled, 2), (logged, 3), (filled, 1)):
         await world.claim(made, person, by_id=False)
+    if not child.running:
+        return child
     chain.reorganise(4, random, lossless=True)
     await _follow(world, child)
+    if not child.running:
+        return child
     late = trading.fill(random, seller=2, buyer=3, interval=READ_INTERVAL)
     if process != "follower":
         processes.kill("follower")  # so that the api is first to see a trade
