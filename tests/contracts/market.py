@@ -79,6 +79,7 @@ class Market:
         senders = [accounts[index] for index in range(10)]
         self.admin, self.keeper, self.registrar, self.pauser, self.settler = senders[:5]
         keys = [bytes.fromhex(item.key[2:]) for item in development_accounts(12)]
+        self.settler_key = keys[4]
         self.start = chain.blocks.head.timestamp // 900 * 900 + DAY_S
         self.log = self.deploy()
         self.domain = self.domain_of(self.log)

@@ -105,6 +105,21 @@ def test_fill__field_changed_after_signing__reverts(market: Market, field: str) 
     _bad(market, market.sign(signed), changed)
 
 
+@pytest.mark.parametrize("side", ["offer", "bid"])
+def test_settle__signature_in_another_form__is_skipped(market: Market, side: str) -> None:
+    order = market.offer(taker=market.log.address) if side == "offer" else market.bid()
+    signature = market.sign(order)
+    other_v = signature[:64] + bytes([signature[64] - 27])
+    forms = [malleate(signature), signature + b"\x00", signature[:64], other_v, market.sign(order, market.settler_key)]
+    pairs = [market.match(nonce=nonce, **{f"{side}_signature": form}) for nonce, form in enumerate(forms)]
+
+    receipt = market.settle(*pairs)
+
+    reason = market.error("EnergyTradeLogBadSignature")
+    assert logged(receipt) == []
+    assert skipped(receipt) == [(nonce, reason) for nonce in range(len(forms))]
+
+
 def test_fill__offer_of_a_contract_wallet__asks_it(market: Market) -> None:
     wallet = _wallet(market, "KeyWallet", market.seller.address)
     offer = market.offer(wallet)
