@@ -54,6 +54,16 @@ class _Waiting:
     answer: asyncio.Future[Posted]
     submission_id: UUID = _NOT_STORED
     found: TradeLogged | None = None
+    outcome: Posted | Refusal | None = None
+
+    def say(self) -> None:
+        """Answer with the outcome, if there is one; called only after what it says was committed."""
+        if self.outcome is None or self.answer.done():
+            return
+        if isinstance(self.outcome, Refusal):
+            self.answer.set_exception(self.outcome)
+        else:
+            self.answer.set_result(self.outcome)
 
 
 class Poster:
@@ -145,6 +155,8 @@ class Poster:
                     recorded.setdefault(trade.tx_hash, []).append(trade)
             moves = [_tie(w, recorded[w.claim.tx_hash], wallets) for w in group if w.claim.tx_hash in recorded]
             await submissions.move(session, moves, now=now)
+        for waiting in group:
+            waiting.say()
 
     async def _sort(
         self,
@@ -162,11 +174,12 @@ class Poster:
                 confirmed.append(waiting)
                 continue
             moves.append(move)
-            if not waiting.answer.done():
-                waiting.answer.set_result(Posted(move.id, depth=observation.depth))
+            waiting.outcome = waiting.outcome or Posted(move.id, depth=observation.depth)
         if moves:
             async with self._db.begin() as session:
                 await submissions.move(session, moves, now=now)
+        for waiting in group:
+            waiting.say()
         return confirmed
 
     async def _record(
@@ -220,7 +233,8 @@ def _has_wallets(waiting: _Waiting, wallets: WalletHistory) -> bool:
     claim = waiting.claim
     missing = [user for user in (claim.seller_id, claim.buyer_id) if user not in wallets.of_user]
     if missing:
-        waiting.answer.set_exception(UnknownParty(user_ids=missing))
+        waiting.outcome = UnknownParty(user_ids=missing)
+        waiting.say()
     return not missing
 
 
@@ -238,12 +252,12 @@ def _tie(waiting: _Waiting, trades: Sequence[TradeView], wallets: WalletHistory)
         trade = pick(claim, wallets.parties(claim.seller_id, claim.buyer_id, trades), trades)
     except Refusal as refusal:
         return _refuse(waiting, refusal)
-    waiting.answer.set_result(Posted(waiting.submission_id, trade))
+    waiting.outcome = Posted(waiting.submission_id, trade)
     return Move(waiting.submission_id, SubmissionState.RECORDED, trade_id=trade.trade_id)
 
 
 def _refuse(waiting: _Waiting, refusal: Refusal) -> Move:
-    waiting.answer.set_exception(refusal)
+    waiting.outcome = refusal
     return Move(waiting.submission_id, SubmissionState.MISMATCHED, reason=str(refusal))
 
 
@@ -254,7 +268,7 @@ def judge(waiting: _Waiting, observation: Observation, wallets: WalletHistory) -
             waiting.submission_id, SubmissionState.SUBMITTED, sender=observation.sender, nonce=observation.nonce
         )
     if observation.state is TxState.REVERTED:
-        waiting.answer.set_exception(TradeReverted(tx_hash=waiting.claim.tx_hash))
+        waiting.outcome = TradeReverted(tx_hash=waiting.claim.tx_hash)
         return Move(waiting.submission_id, SubmissionState.REVERTED, reason=TradeReverted.code)
     assert observation.receipt is not None
     trades = logged_trades(observation.receipt.logs)
