@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from eth_account import Account
 
-from tests.contracts.market import Logged, logged
+from tests.contracts.market import Logged, Raw, logged
 from tests.contracts.support import pack_items, sequential_nonce, trade_id
 
 if TYPE_CHECKING:
@@ -31,17 +31,18 @@ def _signed(market: Market, sender: Household, call: Any, nonce_offset: int = 0)
 
 
 def _send(market: Market, raw: str) -> str:
-    return str(market.provider.make_request("eth_sendRawTransaction", [raw]))
+    """Send, and wait until it is mined, so that each transaction has a block of its own."""
+    name = str(market.provider.make_request("eth_sendRawTransaction", [raw]))
+    market.web3.eth.wait_for_transaction_receipt(name, timeout=20, poll_latency=0.01)
+    return name
 
 
 def _trades(market: Market, hashes: list[str]) -> dict[bytes, Logged]:
     found = {}
     for name in hashes:
-        receipt = market.provider.make_request("eth_getTransactionReceipt", [name])
-        assert receipt is not None
-        assert int(receipt["status"], 16) == 1
-        holder = type("Receipt", (), {"logs": receipt["logs"]})
-        found |= {trade.trade_id: trade for trade in logged(holder)}
+        receipt = market.web3.eth.wait_for_transaction_receipt(name, timeout=20, poll_latency=0.01)
+        assert receipt["status"] == 1
+        found |= {trade.trade_id: trade for trade in logged(Raw(True, receipt["logs"]))}
     return found
 
 
