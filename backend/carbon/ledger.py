@@ -9,19 +9,21 @@ import asyncpg
 
 from backend.carbon.errors import InsufficientCarbon, TradeCarbonTooSmall, TransferContradicts
 from backend.carbon.types import Reduction, TradeCycle, Transfer
+from backend.core import bulk
 
 _POST = """
 INSERT INTO carbon_transactions (kind, debit_account, debit_bucket, credit_account, credit_bucket, grams, booked_at,
     chain, trade_id, cycle, document_id, reverses, holder_id, community, delivery_date, delivery_start, factor_id)
-SELECT * FROM unnest($1::carbon_kind[], $2::bytea[], $3::smallint[], $4::bytea[], $5::smallint[], $6::bigint[],
-    $7::timestamptz[], $8::smallint[], $9::bytea[], $10::int[], $11::uuid[], $12::uuid[], $13::uuid[], $14::bigint[],
-    $15::date[], $16::timestamptz[], $17::bigint[])
+SELECT kind, debit_account, debit_bucket, credit_account, credit_bucket, grams, booked_at, chain, trade_id, cycle,
+    document_id, reverses, holder_id, community, delivery_date, delivery_start, factor_id
+FROM {rows}
 ON CONFLICT (chain, trade_id, kind, cycle, document_id) WHERE trade_id IS NOT NULL DO NOTHING
 """
-_FIELDS = (
-    "kind", "debit_account", "debit_bucket", "credit_account", "credit_bucket", "grams", "booked_at",
-    "chain", "trade_id", "cycle", "document_id", "reverses", "holder_id", "community", "delivery_date",
-    "delivery_start", "factor_id",
+_COLUMNS = (
+    ("trade_id", "bytea"), ("kind", "carbon_kind"), ("debit_account", "bytea"), ("debit_bucket", "smallint"),
+    ("credit_account", "bytea"), ("credit_bucket", "smallint"), ("grams", "bigint"), ("booked_at", "timestamptz"),
+    ("chain", "smallint"), ("cycle", "int"), ("document_id", "uuid"), ("reverses", "uuid"), ("holder_id", "uuid"),
+    ("community", "bigint"), ("delivery_date", "date"), ("delivery_start", "timestamptz"), ("factor_id", "bigint"),
 )  # fmt: skip
 
 _DIFFERENT = """
@@ -101,10 +103,11 @@ async def insert(connection: asyncpg.Connection, transfers: Sequence[Transfer]) 
 
     Raises TransferContradicts for one whose natural key is booked with other accounts or grams, InsufficientCarbon.
     """
-    columns = [[getattr(transfer, field) for transfer in transfers] for field in _FIELDS]
-    booked = await _execute(connection, _POST, *columns)
+    columns = {name: [getattr(transfer, name) for transfer in transfers] for name, _ in _COLUMNS}
+    source, arguments = bulk.rows([(name, kind, columns[name]) for name, kind in _COLUMNS], first=1)
+    booked = await _execute(connection, _POST.format(rows=source), *arguments)
     if booked < len(transfers):
-        keys = [columns[_FIELDS.index(field)] for field in _DIFFERENT_FIELDS]
+        keys = [columns[field] for field in _DIFFERENT_FIELDS]
         different = await connection.fetchval(_DIFFERENT, *keys)
         if different is not None:
             raise TransferContradicts(trade_id=different.hex())

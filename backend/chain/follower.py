@@ -73,7 +73,7 @@ class FollowerOptions:
     finality_depth: int | None = None
     second_node: bool = False
     ws_url: str | None = None
-    logs_per_transaction: int = 500
+    logs_per_transaction: int = 2000
     blocks_per_transaction: int = 500
     headers_per_request: int = 100
     heartbeat_s: float = 5.0

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.chain.types import BlockHeader, Chain, Cursor, Log, StoredEvent
+from backend.core.db import raw
 
 RECORDER_LOCK = 0x47520001  # spaces of advisory locks; the second key is the chain
 FOLLOWER_LOCK = 0x47520002
@@ -128,37 +129,33 @@ ON CONFLICT (chain, hash) DO UPDATE SET canonical = true WHERE excluded.canonica
     )
 
 
-_STORE = text("""
+STORE_EVENTS = """
 INSERT INTO chain_events (chain, block_hash, log_index, block_number, block_time, tx_hash, tx_index, topics, data)
-SELECT :chain, block_hash, log_index, block_number, to_timestamp(block_time), tx_hash, tx_index, topics, data
-FROM unnest(CAST(:block_hashes AS bytea[]), CAST(:log_indexes AS integer[]), CAST(:block_numbers AS bigint[]),
-            CAST(:block_times AS bigint[]), CAST(:tx_hashes AS bytea[]), CAST(:tx_indexes AS integer[]),
-            CAST(:topics AS bytea[]), CAST(:datas AS bytea[]))
+SELECT $1, block_hash, log_index, block_number, to_timestamp(block_time), tx_hash, tx_index, topics, data
+FROM unnest($2::bytea[], $3::integer[], $4::bigint[], $5::bigint[], $6::bytea[], $7::integer[], $8::bytea[],
+            $9::bytea[])
      AS log (block_hash, log_index, block_number, block_time, tx_hash, tx_index, topics, data)
 ON CONFLICT (chain, block_hash, log_index) DO UPDATE SET orphaned_at = NULL, rejected_reason = NULL
    WHERE chain_events.orphaned_at IS NOT NULL OR chain_events.rejected_reason IS NOT NULL
-RETURNING block_hash, log_index""")
+RETURNING block_hash, log_index"""
 
 
 async def insert_events(session: AsyncSession, chain: int, logs: Sequence[Log]) -> list[Log]:
     """Store logs. Returns those that are new, come back from an orphaned block or were rejected, in the order given."""
     if not logs:
         return []
-    result = await session.execute(
-        _STORE,
-        {
-            "chain": chain,
-            "block_hashes": [log.block_hash for log in logs],
-            "log_indexes": [log.log_index for log in logs],
-            "block_numbers": [log.block_number for log in logs],
-            "block_times": [log.block_time for log in logs],
-            "tx_hashes": [log.tx_hash for log in logs],
-            "tx_indexes": [log.tx_index for log in logs],
-            "topics": [b"".join(log.topics) for log in logs],
-            "datas": [log.data for log in logs],
-        },
+    rows = await (await raw(session)).fetch(  # arrays straight to the driver: SQLAlchemy would look at every element
+        STORE_EVENTS,
+        chain,
+        [log.block_hash for log in logs],
+        [log.log_index for log in logs],
+        [log.block_number for log in logs],
+        [log.block_time for log in logs],
+        [log.tx_hash for log in logs],
+        [log.tx_index for log in logs],
+        [b"".join(log.topics) for log in logs],
+        [log.data for log in logs],
     )
-    rows = result.all()
     if len(rows) == len(logs):
         return list(logs)
     fresh = {(row[0], row[1]) for row in rows}

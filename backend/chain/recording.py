@@ -18,7 +18,7 @@ from backend.core import outbox
 from backend.core.errors import TooMany, Unavailable
 from backend.core.failpoints import failpoint
 
-APPLY_AT_ONCE = 500
+APPLY_AT_ONCE = 1000
 _REJECTING_SQLSTATES = ("22", "23", "P0")  # bad data, broken rule, raised by a trigger: the log's own fault
 _log = structlog.get_logger()
 

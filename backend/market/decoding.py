@@ -40,6 +40,7 @@ def decode_logged(log: Log) -> TradeLogged:
         carbon_logged_g=carbon,
         factor_id=_factor(details),
         terms=None if kind == TradeKind.UNILATERAL else _terms(details),
+        block_time=from_unix(log.block_time),
     )
 
 

@@ -15,8 +15,7 @@ from backend.carbon import service as carbon
 from backend.carbon.signing import OperatorKey
 from backend.carbon.types import Reduction, TradeCycle, earned, holder_of
 from backend.chain.types import Chain
-from backend.core import outbox
-from backend.core.clock import from_unix
+from backend.core import bulk, outbox
 from backend.core.failpoints import failpoint
 from backend.core.ids import uuid7_batch
 from backend.market import sql, statistics
@@ -88,7 +87,9 @@ async def _write(
 ) -> dict[bytes, int]:
     ids = uuid7_batch(len(judged))
     rows = [_row(key, item, facts) for key, item in zip(ids, judged, strict=True)]
-    written = await sql.fetch(session, sql.RECORD_TRADES, chain.id, now, *map(list, zip(*rows, strict=True)))
+    named = zip(sql.TRADE_COLUMNS, zip(*rows, strict=True), strict=True)
+    source, arguments = bulk.rows([(name, kind, values) for (name, kind), values in named], first=3)
+    written = await sql.fetch(session, sql.RECORD_TRADES.format(rows=source), chain.id, now, *arguments)
     return {row["trade_id"]: row["cycle"] for row in written}
 
 
@@ -119,7 +120,7 @@ def _row(key: object, item: Judged, facts: Facts) -> tuple[object, ...]:
         log.block_hash,
         log.tx_hash,
         log.log_index,
-        from_unix(log.block_time),
+        trade.block_time,
     )
 
 

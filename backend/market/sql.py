@@ -7,6 +7,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.db import raw
 
+TRADE_COLUMNS = (
+    ("id", "uuid"), ("trade_id", "bytea"), ("kind", "smallint"), ("seller_address", "bytea"),
+    ("buyer_address", "bytea"), ("seller_id", "uuid"), ("buyer_id", "uuid"), ("energy_wh", "bigint"),
+    ("price_micro_per_kwh", "bigint"), ("carbon_logged_g", "bigint"), ("factor_id", "bigint"),
+    ("seller_meter", "bigint"), ("buyer_meter", "bigint"), ("community", "bigint"), ("delivery_start", "timestamptz"),
+    ("delivery_minutes", "smallint"), ("delivery_date", "date"), ("consented", "boolean"),
+    ("ineligible_reason", "text"), ("claim_g", "bigint"), ("block_number", "bigint"), ("block_hash", "bytea"),
+    ("tx_hash", "bytea"), ("log_index", "integer"), ("block_time", "timestamptz"),
+)  # fmt: skip
 RECORD_TRADES = """
 INSERT INTO energy_trades AS held (
     id, chain, trade_id, kind, seller_address, buyer_address, seller_id, buyer_id, energy_wh, price_micro_per_kwh,
@@ -17,14 +26,7 @@ SELECT id, $1, trade_id, kind, seller_address, buyer_address, seller_id, buyer_i
     carbon_logged_g, factor_id, seller_meter, buyer_meter, community, delivery_start, delivery_minutes,
     delivery_date,
     consented, ineligible_reason, claim_g, block_number, block_hash, tx_hash, log_index, block_time, 'CONFIRMED', $2
-FROM unnest($3::uuid[], $4::bytea[], $5::smallint[], $6::bytea[], $7::bytea[], $8::uuid[], $9::uuid[], $10::bigint[],
-    $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::timestamptz[],
-    $18::smallint[], $19::date[], $20::boolean[], $21::text[], $22::bigint[], $23::bigint[], $24::bytea[], $25::bytea[],
-    $26::integer[], $27::timestamptz[])
-    AS incoming (id, trade_id, kind, seller_address, buyer_address, seller_id, buyer_id, energy_wh,
-    price_micro_per_kwh, carbon_logged_g, factor_id, seller_meter, buyer_meter, community, delivery_start,
-    delivery_minutes, delivery_date, consented, ineligible_reason, claim_g, block_number, block_hash, tx_hash,
-    log_index, block_time)
+FROM {rows}
 ON CONFLICT (chain, trade_id) DO UPDATE SET
     kind = excluded.kind, seller_address = excluded.seller_address, buyer_address = excluded.buyer_address,
     seller_id = excluded.seller_id, buyer_id = excluded.buyer_id, energy_wh = excluded.energy_wh,

@@ -8,7 +8,6 @@ from typing import Protocol
 from uuid import UUID
 
 from backend.chain.types import Log
-from backend.core.clock import from_unix
 
 
 class TradeKind(IntEnum):
@@ -77,11 +76,7 @@ class TradeLogged:
     carbon_logged_g: int
     factor_id: int
     terms: Terms | None
-
-    @property
-    def block_time(self) -> datetime:
-        """Time of the block that holds the trade."""
-        return from_unix(self.log.block_time)
+    block_time: datetime
 
 
 class OnChain(Protocol):

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from backend.carbon.ledger import _POST as POST_TRANSFERS
-from backend.chain.queries import _STORE as STORE_EVENTS
+from backend.chain.queries import STORE_EVENTS
 from backend.core.db import Database, raw
 from backend.market import sql
 
@@ -35,11 +35,15 @@ FROM ROWS AS transfer"""
 
 def render() -> str:
     """The text of `recorder_limit.sql` for the product's SQL of today."""
-    events = _exchanged(str(STORE_EVENTS)).replace(":chain", "1").replace("to_timestamp(block_time)", "block_time")
-    trades = _exchanged(sql.RECORD_TRADES).replace("SELECT id, $1,", "SELECT uuidv7(), 1,").replace("$2", "now()")
+    events = _exchanged(STORE_EVENTS).replace("$1", "1").replace("to_timestamp(block_time)", "block_time")
+    trades = (
+        sql.RECORD_TRADES.replace("FROM {rows}", "FROM ROWS AS incoming")
+        .replace("SELECT id, $1,", "SELECT uuidv7(), 1,")
+        .replace("$2", "now()")
+    )
     statistics = _exchanged(sql.ADD_STATISTICS)
     transfers = re.sub(
-        r"SELECT \* FROM unnest\(.*?\)\n", _TRANSFER.replace("\\", "\\\\") + "\n", POST_TRANSFERS, flags=re.DOTALL
+        r"SELECT kind, .*?FROM \{rows\}\n", _TRANSFER.replace("\\", "\\\\") + "\n", POST_TRANSFERS, flags=re.DOTALL
     )
     body = ";\n".join(part.strip() for part in (events, trades, statistics, transfers))
     return (HEADER + body + ";\n" + FOOTER).replace("ROWS", ROWS)
