@@ -31,7 +31,7 @@ async def run(*, seed: int, numbers: range, steps: int) -> int:
                     return 1
                 print(
                     f"sequence {number + 1 - numbers.start}/{len(numbers)}  {seconds:5.1f} s  head {world.chain.head()}"
-                    f"  {world.audited} trades  {time.monotonic() - started:7.0f} s in all",
+                    f"  {world.audited} trades  {world.orphaned} reversed  {time.monotonic() - started:7.0f} s in all",
                     flush=True,
                 )
     print(f"{len(numbers)} sequences of {steps} steps with SEED={seed}: no difference")

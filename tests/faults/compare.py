@@ -306,4 +306,5 @@ async def _audit(world: World) -> list[str]:
     )
     report = await audit(request, clock=lambda: datetime.now(UTC))
     world.audited = report.totals.trades
+    world.orphaned = await world.value("SELECT count(*) FROM carbon_transactions WHERE kind = 'reversed'")
     return [f"audit: {difference.row()}" for difference in report.findings.listed[:10]]

@@ -207,9 +207,23 @@ async def mine(world: World, random: Random) -> str:
 
 @step(9)
 async def reorganise(world: World, random: Random) -> str | None:
-    """Depth 1, 3, or past the confirmation depth."""
-    depth = min(random.choice((1, 1, 3, 3, 5, 7)), world.chain.deepest())
+    """Depth 1, 3, or past the confirmation depth; most often of blocks that the follower has recorded."""
+    if random.random() < 0.7:
+        world.trading.fill(random, seller=random.choice((1, 2)), buyer=random.choice((3, 4)))
+        world.chain.mine(2)
+        await _recorded(world)
+    depth = min(random.choice((1, 3, 3, 5, 7)), world.chain.deepest())
     return f"reorganised: {world.chain.reorganise(depth, random)}" if depth > 0 else None
+
+
+async def _recorded(world: World) -> None:
+    """Give the follower, if it lives and its node is well, half a second to come up to the chain."""
+    for _ in range(25):
+        if world.base.node.fault or not world.base.processes.children["follower"].running:
+            return
+        if not await world.lag():
+            return
+        await asyncio.sleep(0.02)
 
 
 @step(3)

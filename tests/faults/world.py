@@ -41,7 +41,7 @@ class World:
         self.promised: dict[str, str] = {}
         self.broken: list[str] = []
         self.retired: dict[str, int] = {}
-        self.audited = 0
+        self.audited = self.orphaned = 0
         self._saying: set[asyncio.Task[None]] = set()
 
     # --- people -----------------------------------------------------------------------------------------------------
