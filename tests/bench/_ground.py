@@ -43,6 +43,7 @@ MINUTES = 60
 PRICE = 240_000
 FILL_WH = 1_000
 SETTLE_PAIRS = 100
+BLOCK_TRADES = 150
 ORDER = "(address,address,bool,uint64,uint32,uint32,uint32,uint32,uint40,uint32,uint16,uint16)"
 OPERATOR_KEY = "07" * 32
 SIGNING_SEED = b"s" * 32
@@ -193,8 +194,7 @@ class Market:
             )
             nonces[self.wallets[buyer]] += 1
             parties.append((seller, buyer))
-        hashes = self._broadcast(calls)
-        self._await(hashes[-1])
+        hashes = self._mined_in_blocks(calls)
         return [(tx, *pair) for tx, pair in zip(hashes, parties, strict=True)]
 
     def log_matches(self, count: int) -> None:
@@ -214,6 +214,17 @@ class Market:
             )
             last = hashes[-1]
         self._await(last)
+
+    def _mined_in_blocks(self, calls: list[dict[str, Any]]) -> list[bytes]:
+        """Broadcast and mine, BLOCK_TRADES a block: anvil's time for a block's receipts grows with the square."""
+        hashes: list[bytes] = []
+        self.anvil.rpc("evm_setAutomine", False)
+        for start in range(0, len(calls), BLOCK_TRADES):
+            hashes += self._broadcast(calls[start : start + BLOCK_TRADES])
+            self.anvil.mine(1)
+        self.anvil.rpc("evm_setAutomine", True)
+        self._await(hashes[-1])
+        return hashes
 
     def _next_nonce(self) -> int:
         self._nonce += 1
