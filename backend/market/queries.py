@@ -13,18 +13,19 @@ from backend.core.envelope import PageParams
 from backend.market import sql
 from backend.market.types import SubmissionState, SubmissionView, TradeKind, TradeStatus, TradeView
 
-_TRADE = """
+_SHOWN = """
 SELECT t.id, t.trade_id, t.status, t.kind, t.seller_address, t.buyer_address, t.seller_id, t.buyer_id, t.energy_wh,
     t.price_micro_per_kwh, t.claim_g, t.factor_id, t.consented, t.ineligible_reason, t.delivery_start,
     t.delivery_minutes, t.delivered_wh, t.shortfall, t.settled_at, t.block_number, t.block_hash, t.tx_hash, t.log_index,
     t.block_time, t.recorded_at, t.final_at, t.orphaned_at,
     CASE WHEN t.status = 'ORPHANED' THEN 0 ELSE greatest(c.head_block - t.block_number + 1, 0) END AS confirmations
-FROM energy_trades t JOIN chain_cursor c ON c.chain = t.chain
+FROM {} t JOIN chain_cursor c ON c.chain = t.chain
 """
 _COUNT = "SELECT count(*) AS total FROM energy_trades t "
 _COUNT_OF = "SELECT count(*) AS total FROM ({}) x"
 _NEWEST = "ORDER BY t.block_time DESC, t.id"
 _SIDE = "SELECT t.id FROM energy_trades t {where} AND t.{side} = ANY(${number}::bytea[]) "
+_TRADE = _SHOWN.format("energy_trades")
 _SUBMISSION = """
 SELECT id, user_id, state, reason, trade_id, tx_hash, seller_id, buyer_id, energy_wh, price_micro_per_kwh,
     depth AS confirmations, created_at, updated_at FROM trade_submissions
@@ -83,13 +84,14 @@ async def count_trades(session: AsyncSession, wanted: TradeFilter) -> int:
 async def list_trades(session: AsyncSession, wanted: TradeFilter, page: PageParams) -> list[TradeView]:
     """A page of trades, newest first."""
     where, arguments = _conditions(wanted)
+    last = _page(page.limit, page.offset)
     if wanted.wallets is None:
-        statement = " ".join((_TRADE, where, _NEWEST, _page(page.limit, page.offset)))
+        found = " ".join(("SELECT * FROM energy_trades t", where, _NEWEST, last))
     else:
-        newest = f"{_NEWEST} {_page(page.offset + page.limit, 0)}"
-        sides = _sides(where, len(arguments) + 1, newest)
-        statement = " ".join((_TRADE, f"JOIN ({sides}) x USING (id)", _NEWEST, _page(page.limit, page.offset)))
+        sides = _sides(where, len(arguments) + 1, f"{_NEWEST} {_page(page.offset + page.limit, 0)}")
+        found = " ".join(("SELECT t.* FROM energy_trades t JOIN", f"({sides}) x USING (id)", _NEWEST, last))
         arguments.append(list(wanted.wallets))
+    statement = _SHOWN.format(f"({found})") + _NEWEST  # the page is cut first, then completed
     return [_trade(row) for row in await sql.fetch(session, statement, *arguments)]
 
 
