@@ -7,22 +7,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
-from fastapi.staticfiles import StaticFiles
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.accounts import router as accounts
 from backend.accounts.deps import identify
 from backend.accounts.service import PrincipalReader, make_accounts
-from backend.api import errors, health, openapi
+from backend.api import documentation, errors, health, openapi
 from backend.api.middleware import Around
 from backend.api.wallet_calls import contract_caller
 from backend.audit import router as audit
@@ -46,7 +42,6 @@ from backend.market.wallet_use import has_unfinished_trades
 from backend.sites import router as sites
 
 log = structlog.get_logger()
-SWAGGER = Path(__file__).parents[2] / "node_modules" / "swagger-ui-dist"
 _CHAIN_RETRY_S = 1.0
 
 
@@ -78,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     for part in (market, carbon, chain, health, accounts, sites, emissions, audit):  # the most asked first
         app.include_router(part.router)
     openapi.install(app)
-    _serve_documentation(app)
+    documentation.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=1400)
     if settings.cors_origins:
         app.add_middleware(
@@ -151,19 +146,3 @@ async def _close(app: FastAPI) -> None:
     await app.state.redis.aclose()
     await app.state.db.close()
     await app.state.service_db.close()
-
-
-def _serve_documentation(app: FastAPI) -> None:
-    if not SWAGGER.is_dir():
-        return
-    app.mount("/api/docs/assets", StaticFiles(directory=SWAGGER), name="swagger")
-
-    @app.get("/api/docs", include_in_schema=False)
-    async def documentation() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url="/api/openapi.json",
-            title="GridX API",
-            swagger_js_url="/api/docs/assets/swagger-ui-bundle.js",
-            swagger_css_url="/api/docs/assets/swagger-ui.css",
-            swagger_favicon_url="/api/docs/assets/favicon-32x32.png",
-        )

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What surrounds every request: envelope, headers, limits of size and rate, health, metrics, documentation."""
 
+import base64
+import hashlib
+
 import pytest
 
 from tests.backend.api.conftest import Site
@@ -105,7 +108,11 @@ async def test_openapi__every_route__documents_its_envelope_and_refusals(site: S
 
 
 async def test_docs__served_by_us__loads_nothing_from_elsewhere(site: Site) -> None:
-    page = (await site.client.get("/api/docs")).text
+    answer = await site.client.get("/api/docs")
+    page, policy = answer.text, answer.headers["content-security-policy"]
 
+    inline = page.split("<script>")[1].split("</script>")[0]
+    assert base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode() in policy
+    assert (await site.client.get("/api/docs/assets/swagger-ui-bundle.js")).status_code == 200
     assert "http://" not in page.replace("http://127.0.0.1", "")
     assert "https://" not in page
