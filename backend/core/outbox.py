@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
+from uuid import UUID
 
 import orjson
 from sqlalchemy import text
@@ -23,7 +24,7 @@ class Event:
 
     def payload(self) -> str:
         """The fields as JSON text; bytes are 0x text, times ISO 8601."""
-        return orjson.dumps(self, default=_hex).decode()
+        return orjson.dumps(self, default=_plain).decode()
 
 
 _INSERT = text("INSERT INTO outbox (id, topic, name, payload) VALUES (:id, :topic, :name, CAST(:payload AS jsonb))")
@@ -46,7 +47,9 @@ async def add(session: AsyncSession, *events: Event) -> None:
         )
 
 
-def _hex(value: Any) -> str:
+def _plain(value: Any) -> str:
     if isinstance(value, bytes):
         return "0x" + value.hex()
+    if isinstance(value, UUID):  # asyncpg's own subclass, which orjson does not take for one
+        return str(value)
     raise TypeError(f"{type(value).__name__} does not travel in an event")
