@@ -243,7 +243,7 @@ def _id_of(waiting: _Waiting) -> bytes:
 
 
 def _recorded(waiting: _Waiting) -> Move:
-    return Move(waiting.submission_id, SubmissionState.RECORDED, trade_id=_id_of(waiting))
+    return Move(waiting.submission_id, SubmissionState.RECORDED, trade_id=_id_of(waiting), claim=waiting.claim)
 
 
 def _tie(waiting: _Waiting, trades: Sequence[TradeView], wallets: WalletHistory) -> Move:
@@ -253,12 +253,12 @@ def _tie(waiting: _Waiting, trades: Sequence[TradeView], wallets: WalletHistory)
     except Refusal as refusal:
         return _refuse(waiting, refusal)
     waiting.outcome = Posted(waiting.submission_id, trade)
-    return Move(waiting.submission_id, SubmissionState.RECORDED, trade_id=trade.trade_id)
+    return Move(waiting.submission_id, SubmissionState.RECORDED, trade_id=trade.trade_id, claim=claim)
 
 
 def _refuse(waiting: _Waiting, refusal: Refusal) -> Move:
     waiting.outcome = refusal
-    return Move(waiting.submission_id, SubmissionState.MISMATCHED, reason=str(refusal))
+    return Move(waiting.submission_id, SubmissionState.MISMATCHED, reason=str(refusal), claim=waiting.claim)
 
 
 def judge(waiting: _Waiting, observation: Observation, wallets: WalletHistory) -> Move | None:

@@ -27,7 +27,10 @@ ORDER BY user_id, tx_hash, event_id
 ON CONFLICT (user_id, chain, tx_hash, event_id) DO UPDATE SET
     seller_id = excluded.seller_id, buyer_id = excluded.buyer_id, energy_wh = excluded.energy_wh,
     price_micro_per_kwh = excluded.price_micro_per_kwh, updated_at = excluded.updated_at,
-    state = CASE WHEN held.state = 'MISMATCHED' THEN 'SUBMITTED' ELSE held.state END
+    state = CASE WHEN held.state = 'MISMATCHED'
+            OR (held.seller_id, held.buyer_id, held.energy_wh, held.price_micro_per_kwh)
+                <> (excluded.seller_id, excluded.buyer_id, excluded.energy_wh, excluded.price_micro_per_kwh)
+        THEN 'SUBMITTED' ELSE held.state END
 RETURNING id, user_id, tx_hash, event_id
 """
 _OF_TRANSACTIONS = """
@@ -38,9 +41,13 @@ _MOVE = """
 UPDATE trade_submissions AS held SET state = moved.state, reason = moved.reason, trade_id = moved.trade_id,
     depth = moved.depth, missing_since_block = moved.missing_since_block, updated_at = $1,
     sender = coalesce(moved.sender, held.sender), nonce = coalesce(moved.nonce, held.nonce)
-FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bytea[], $6::integer[], $7::bigint[], $8::bytea[], $9::bigint[])
-    AS moved (id, state, reason, trade_id, depth, missing_since_block, sender, nonce)
+FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bytea[], $6::integer[], $7::bigint[], $8::bytea[], $9::bigint[],
+        $10::uuid[], $11::uuid[], $12::bigint[], $13::bigint[])
+    AS moved (id, state, reason, trade_id, depth, missing_since_block, sender, nonce, seller_id, buyer_id, energy_wh,
+        price_micro_per_kwh)
 WHERE held.id = moved.id
+    AND (moved.seller_id IS NULL OR (held.seller_id, held.buyer_id, held.energy_wh, held.price_micro_per_kwh)
+        = (moved.seller_id, moved.buyer_id, moved.energy_wh, moved.price_micro_per_kwh))
     AND (held.state NOT IN ('RECORDED', 'MISMATCHED') OR moved.state IN ('RECORDED', 'MISMATCHED'))
 """
 _REOPEN = """
@@ -57,7 +64,10 @@ ORDER BY updated_at LIMIT $4
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """New state of a submission; what is None is not known (sender and nonce once known stay known)."""
+    """New state of a submission; what is None is not known (sender and nonce once known stay known).
+
+    With `claim`, the state is the judgement of that claim: it is dropped where another claim stands there by now.
+    """
 
     id: UUID
     state: SubmissionState
@@ -67,10 +77,19 @@ class Move:
     missing_since_block: int | None = None
     sender: bytes | None = None
     nonce: int | None = None
+    claim: Claim | None = None
+
+    def columns(self) -> tuple[Any, ...]:
+        """Values in the order of the statement."""
+        said = self.claim
+        judged = (said.seller_id, said.buyer_id, said.energy_wh, said.price_micro_per_kwh) if said else (None,) * 4
+        known = (self.id, self.state, self.reason, self.trade_id, self.depth, self.missing_since_block)
+        return (*known, self.sender, self.nonce, *judged)
 
 
 async def store(session: AsyncSession, chain: Chain, claims: Sequence[Claim], *, now: datetime) -> list[UUID]:
-    """Store claims; returns their ids in order. The same claim again keeps its id; a changed one replaces the old."""
+    """Store claims; returns their ids in order. The same claim again keeps its id; a changed one replaces the old
+    and is judged anew, also if its poster dies before it can."""
     keys = [(claim.user_id, claim.tx_hash, claim.event_id) for claim in claims]
     unique = dict(zip(keys, claims, strict=True))
     columns = [
@@ -85,10 +104,8 @@ async def store(session: AsyncSession, chain: Chain, claims: Sequence[Claim], *,
 async def move(session: AsyncSession, moves: Sequence[Move], *, now: datetime) -> None:
     """Write new states. What was judged meanwhile is not undone by an older look at the transaction."""
     if moves:
-        columns = [
-            (m.id, m.state, m.reason, m.trade_id, m.depth, m.missing_since_block, m.sender, m.nonce) for m in moves
-        ]
-        await sql.fetch(session, _MOVE, now, *map(list, zip(*columns, strict=True)))
+        columns = zip(*(move.columns() for move in moves), strict=True)
+        await sql.fetch(session, _MOVE, now, *map(list, columns))
 
 
 async def settle_claims(session: AsyncSession, chain: Chain, trades: Sequence[TradeLogged], *, now: datetime) -> None:
@@ -120,11 +137,12 @@ async def _settle(session: AsyncSession, chain: Chain, by_tx: Mapping[bytes, Seq
 
 
 def _judged(row: Any, trades: Sequence[OnChain], wallets: "WalletHistory") -> Move:
+    claim = claim_of(row)
     try:
-        trade = pick(claim_of(row), wallets.parties(row["seller_id"], row["buyer_id"], trades), trades)
+        trade = pick(claim, wallets.parties(row["seller_id"], row["buyer_id"], trades), trades)
     except Refusal as refusal:
-        return Move(row["id"], SubmissionState.MISMATCHED, reason=str(refusal))
-    return Move(row["id"], SubmissionState.RECORDED, trade_id=trade.trade_id)
+        return Move(row["id"], SubmissionState.MISMATCHED, reason=str(refusal), claim=claim)
+    return Move(row["id"], SubmissionState.RECORDED, trade_id=trade.trade_id, claim=claim)
 
 
 async def reopen(session: AsyncSession, chain: Chain, trade_ids: Sequence[bytes], *, now: datetime) -> None:

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
+
+import pytest
 
 from backend.chain.types import Observation
 from backend.core.clock import utc_now
@@ -112,3 +115,30 @@ async def test_post__chain_reorganised_between_look_and_record__looks_again(town
     assert posted.trade is None
     assert await town.trade(trade_id) is None
     assert len(looks) == 2
+
+
+async def test_watch__claim_changed_after_it_was_tied_and_the_poster_died__is_judged_anew(town: Town) -> None:
+    tx_hash = await _mined(town)
+    await town.post(1, 2, tx_hash)
+    await town.confirm()
+    tied = await _states(town)
+    async with town.db.begin() as session:
+        await submissions.store(session, town.chain, [town.claim(1, 2, tx_hash, energy_wh=9)], now=utc_now())
+
+    await watch(town.db, town.chain, town.poster.observer, now=utc_now(), every=AT_ONCE)
+
+    assert tied == [("RECORDED", True)]
+    assert await _states(town) == [("MISMATCHED", False)]
+
+
+@pytest.mark.parametrize(("first", "last", "state"), [(2000, 9, "MISMATCHED"), (9, 2000, "RECORDED")])
+async def test_post__true_and_false_of_one_person_at_once__state_is_of_the_claim_that_stands(
+    town: Town, first: int, last: int, state: str
+) -> None:
+    tx_hash = await _mined(town)
+    town.stage.anvil.mine(1)
+
+    await asyncio.gather(*(town.post(1, 2, tx_hash, energy_wh=wh) for wh in (first, last)), return_exceptions=True)
+
+    rows = await town.rows("SELECT energy_wh, state FROM trade_submissions")
+    assert [tuple(row) for row in rows] == [(last, state)]
