@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sends matched pairs to the chain, and hears what the chain says about them."""
