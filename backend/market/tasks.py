@@ -12,7 +12,7 @@ from backend.core.clock import utc_now
 from backend.core.db import Database
 from backend.core.settings import Settings
 from backend.core.tasks import run
-from backend.market.settling import settle_due
+from backend.market.settlement.settling import settle_due
 from backend.market.wallet_use import has_unfinished_trades
 
 

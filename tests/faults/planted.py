@@ -206,12 +206,12 @@ BUGS = (
         "delivered beyond what meters measured",
         (
             (
-                "backend/market/delivery.py",
+                "backend/market/settlement/delivery.py",
                 "delivered = min(trade.energy_wh, sale, purchase)",
                 "delivered = trade.energy_wh",
             ),
         ),
-        f"{MARKET}/test_delivery.py::test_deliver__anything__credits_no_meter_beyond_its_limit",
+        f"{MARKET}/settlement/test_delivery.py::test_deliver__anything__credits_no_meter_beyond_its_limit",
     ),
     Bug(
         "trade with oneself earns",
@@ -239,17 +239,17 @@ BUGS = (
         "released before the trade is final",
         (
             (
-                "backend/market/settling.py",
+                "backend/market/settlement/settling.py",
                 "WHERE chain = $1 AND consented AND settled_at IS NULL AND status = 'FINAL'",
                 "WHERE chain = $1 AND consented AND settled_at IS NULL AND status <> 'ORPHANED'",
             ),
             (
-                "backend/market/settling.py",
+                "backend/market/settlement/settling.py",
                 "AND t.consented AND t.settled_at IS NULL AND t.status = 'FINAL'",
                 "AND t.consented AND t.settled_at IS NULL AND t.status <> 'ORPHANED'",
             ),
         ),
-        f"{MARKET}/test_settling.py::test_settle__not_final__waits",
+        f"{MARKET}/settlement/test_settling.py::test_settle__not_final__waits",
     ),
     Bug(
         "claim stored beside its trade is not tied",

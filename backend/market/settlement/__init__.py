@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""After delivery: imbalance, corrections, statements."""
+"""After delivery: what was delivered, what the difference costs, corrections, statements."""

@@ -25,7 +25,7 @@ from backend.core.db import Database
 from backend.core.ids import uuid7
 from backend.market.posting import Posted, Poster
 from backend.market.projection import TradeProjector
-from backend.market.settling import settle_due
+from backend.market.settlement.settling import settle_due
 from backend.market.types import Claim
 from scripts.embedded.anvil import Anvil
 from tests.backend.audit.stage import COMMUNITY, DELIVERY, MG_PER_KWH, Stage

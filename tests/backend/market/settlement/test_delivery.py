@@ -4,7 +4,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.market.delivery import Limits, Shortfall, Sold, deliver, limits_of
+from backend.market.settlement.delivery import Limits, Shortfall, Sold, deliver, limits_of
 
 METERS = st.integers(1, 4)
 ENERGY = st.integers(0, 10_000)

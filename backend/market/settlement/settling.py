@@ -23,8 +23,8 @@ from backend.core.db import Database
 from backend.core.failpoints import failpoint
 from backend.emissions.carbon import carbon_g
 from backend.market import sql
-from backend.market.delivery import Delivered, Limits, Sold, deliver, limits_of
 from backend.market.events import IntervalSettled
+from backend.market.settlement.delivery import Delivered, Limits, Sold, deliver, limits_of
 from backend.sites import service as sites
 
 log = structlog.get_logger()
