@@ -11,7 +11,7 @@ from backend.core.outbox import Event
 class ChainHalted(Event):
     """Alarm: the follower stopped. `reason` says why and what an operator can do."""
 
-    topic: ClassVar[str] = "alarms"
+    topic: ClassVar[str] = "alerts"
     name: ClassVar[str] = "chain.halted.v1"
 
     chain: int
@@ -23,7 +23,7 @@ class ChainHalted(Event):
 class ChainResumed(Event):
     """An operator let the follower go on."""
 
-    topic: ClassVar[str] = "alarms"
+    topic: ClassVar[str] = "alerts"
     name: ClassVar[str] = "chain.resumed.v1"
 
     chain: int

@@ -16,7 +16,8 @@ from backend.core.ids import uuid7
 class Event:
     """Something that has happened. `topic` is where it is published, `name` is versioned and keeps its meaning.
 
-    `audience` (a user id) restricts who may see it live; None means everybody who may read the topic.
+    A subclass may say who sees it live, as a field or for the whole class: `audience` (a user id) and `audience_org`
+    (an organisation's id: its operators). With neither, everybody who may read the topic sees it.
     """
 
     topic: ClassVar[str]
@@ -27,7 +28,10 @@ class Event:
         return orjson.dumps(self, default=_plain).decode()
 
 
-_INSERT = text("INSERT INTO outbox (id, topic, name, payload) VALUES (:id, :topic, :name, CAST(:payload AS jsonb))")
+_INSERT = text(
+    "INSERT INTO outbox (id, topic, name, payload, audience, audience_org) "
+    "VALUES (:id, :topic, :name, CAST(:payload AS jsonb), :audience, :audience_org)"
+)
 
 
 async def add(session: AsyncSession, *events: Event) -> None:
@@ -41,6 +45,8 @@ async def add(session: AsyncSession, *events: Event) -> None:
                     "topic": event.topic,
                     "name": event.name,
                     "payload": event.payload(),
+                    "audience": getattr(event, "audience", None),
+                    "audience_org": getattr(event, "audience_org", None),
                 }
                 for event in events
             ],

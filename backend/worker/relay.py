@@ -47,7 +47,7 @@ UPDATE outbox SET sequence = counted.last_sequence - (SELECT count(*) FROM waiti
 FROM waiting JOIN counted USING (topic) WHERE outbox.id = waiting.id
 """
 _NUMBERED = """
-SELECT id, topic, name, payload::text AS payload, sequence, created_at FROM outbox
+SELECT id, topic, name, payload::text AS payload, sequence, created_at, audience::text, audience_org::text FROM outbox
 WHERE published_at IS NULL AND sequence IS NOT NULL ORDER BY topic, sequence LIMIT $1
 """
 _MARK = "UPDATE outbox SET published_at = now() WHERE id = ANY($1::uuid[])"
@@ -122,6 +122,8 @@ class Relay:
                         "sequence": row["sequence"],
                         "name": row["name"],
                         "at": row["created_at"],
+                        "audience": row["audience"],
+                        "audienceOrg": row["audience_org"],
                         "data": orjson.Fragment(row["payload"]),
                     }
                 )

@@ -77,7 +77,7 @@ async def test_follow__reorganisation_past_finality__halts_and_touches_nothing(s
     reason = (await stage.now_chain()).halted_reason
     assert reason is not None
     assert "final" in reason
-    assert await stage.rows("SELECT topic FROM outbox WHERE name = 'chain.halted.v1'") == [("alarms",)]
+    assert await stage.rows("SELECT topic FROM outbox WHERE name = 'chain.halted.v1'") == [("alerts",)]
 
 
 async def test_resume__after_the_old_chain_is_back__goes_on(stage: Stage) -> None:
