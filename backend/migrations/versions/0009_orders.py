@@ -58,10 +58,19 @@ CREATE TABLE books (
     community bigint NOT NULL,
     delivery_start timestamptz NOT NULL,
     delivery_minutes smallint NOT NULL CHECK (delivery_minutes IN (15, 30, 60)),
+    rule text NOT NULL CHECK (rule IN ('continuous', 'uniform', 'pay-as-bid')),
+    community_fee_micro_per_kwh bigint NOT NULL CHECK (community_fee_micro_per_kwh >= 0),
+    grid_fee_micro_per_kwh jsonb NOT NULL CHECK (jsonb_typeof(grid_fee_micro_per_kwh) = 'object'),
+    closes_at timestamptz NOT NULL,
     version bigint NOT NULL DEFAULT 0 CHECK (version >= 0),
+    last_price_micro_per_kwh bigint,
     closed_at timestamptz,
     PRIMARY KEY (chain, community, delivery_start)
 )
+--;;
+COMMENT ON TABLE books IS 'A book keeps the rule, fees and gate that its community had when its first order came'
+--;;
+CREATE INDEX books_due ON books (chain, closes_at) WHERE closed_at IS NULL
 --;;
 COMMENT ON COLUMN books.version IS
     'Rises by one with every change; who matches locks the row and must know this version'
