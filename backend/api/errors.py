@@ -3,6 +3,7 @@
 
 from typing import Any
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -39,6 +40,9 @@ def refusal_response(refusal: Refusal, request_id: str) -> Response:
     )
 
 
+_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
 def install(app: FastAPI) -> None:
     """Register the handlers on `app`."""
 
@@ -69,7 +73,7 @@ def install(app: FastAPI) -> None:
         code = _HTTP_CODES.get(error.status_code, "request.refused")
         return _error(request, error.status_code, {"code": code, "message": str(error.detail), "details": {}})
 
-    for away in (OperationalError, InterfaceError, PoolTimeout, OSError, DBAPIError):
+    for away in (OperationalError, InterfaceError, PoolTimeout, OSError, DBAPIError, *_DRIVER):
         app.exception_handler(away)(_database_error)
 
     @app.exception_handler(Exception)
@@ -84,7 +88,10 @@ def install(app: FastAPI) -> None:
 
 
 async def _database_error(request: Request, error: Exception) -> Response:
-    lost = not isinstance(error, DBAPIError) or error.connection_invalidated or _is_connection_error(error)
+    if isinstance(error, asyncpg.PostgresError):
+        lost = _is_lost(error)
+    else:
+        lost = not isinstance(error, DBAPIError) or error.connection_invalidated or _is_connection_error(error)
     if lost:
         log.warning("database.unavailable", error=str(error))
         return refusal_response(DatabaseAway(), request.state.request_id)
@@ -93,8 +100,11 @@ async def _database_error(request: Request, error: Exception) -> Response:
 
 
 def _is_connection_error(error: DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None)
-    return isinstance(error, InterfaceError) or (state is not None and state[:2] in ("08", "57"))
+    return isinstance(error, InterfaceError) or _is_lost(error.orig)
+
+
+def _is_lost(error: BaseException | None) -> bool:
+    return (getattr(error, "sqlstate", None) or "")[:2] in ("08", "57")
 
 
 def _error(request: Request, status: int, body: dict[str, Any]) -> Response:

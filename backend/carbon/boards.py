@@ -4,8 +4,10 @@
 A board is a period, its first day and a community (0: everybody). Holders with nothing left are not ranked.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -21,32 +23,34 @@ from backend.core.db import Database
 
 REFRESH_ROWS = 20_000
 ALL_TIME = date(1970, 1, 1)
-_BOARD = "period = CAST(CAST(:period AS text) AS board_period) AND period_start = :start AND community = :community"
-_TOTAL = text(f"SELECT coalesce(sum(holders), 0)::bigint FROM leaderboard_histogram WHERE {_BOARD}")  # noqa: S608
+_BOARD = "period = $1::text::board_period AND period_start = $2 AND community = $3"
+_TOTAL = f"SELECT coalesce(sum(holders), 0)::bigint AS total FROM leaderboard_histogram WHERE {_BOARD}"  # noqa: S608
 # Everybody in a higher bucket comes before, so only one bucket of the histogram is walked through.
-_PAGE = text(f"""
+_PAGE = f"""
 WITH buckets AS (
     SELECT bucket, holders, sum(holders) OVER (ORDER BY bucket DESC) - holders AS above, sum(holders) OVER () AS total
     FROM leaderboard_histogram WHERE {_BOARD} AND holders > 0
 ), begin AS (
     SELECT (board_thresholds())[bucket + 1] AS below_g, above, total FROM buckets
-    WHERE above <= :offset AND :offset < above + holders
+    WHERE above <= $4::bigint AND $4::bigint < above + holders
 )
 SELECT b.holder_id, b.net_g, u.leaderboard_name AS name, begin.total::bigint AS total FROM begin CROSS JOIN LATERAL (
     SELECT holder_id, net_g FROM leaderboard
     WHERE {_BOARD} AND net_g > 0 AND net_g < coalesce(begin.below_g, 9223372036854775807)
-    ORDER BY net_g DESC, holder_id OFFSET :offset - begin.above LIMIT :limit
+    ORDER BY net_g DESC, holder_id OFFSET $4::bigint - begin.above LIMIT $5::bigint
 ) AS b LEFT JOIN users AS u ON u.id = b.holder_id ORDER BY b.net_g DESC, b.holder_id
-""")  # noqa: S608 constants of this file
-_MINE = text(f"SELECT net_g FROM leaderboard WHERE {_BOARD} AND holder_id = :holder AND net_g > 0")  # noqa: S608
-_AHEAD = text(f"""
+"""  # noqa: S608 constants of this file
+_MINE = f"SELECT net_g FROM leaderboard WHERE {_BOARD} AND holder_id = $4 AND net_g > 0"  # noqa: S608
+_AHEAD = f"""
 SELECT (SELECT coalesce(sum(holders), 0)::bigint FROM leaderboard_histogram
-        WHERE {_BOARD} AND bucket > board_bucket(CAST(:net AS bigint)))
-    + (SELECT count(*) FROM leaderboard WHERE {_BOARD} AND net_g > 0 AND net_g > :net
-        AND net_g < coalesce((board_thresholds())[board_bucket(CAST(:net AS bigint)) + 1], 9223372036854775807))
-    + (SELECT count(*) FROM leaderboard WHERE {_BOARD} AND net_g > 0 AND net_g = :net AND holder_id < :holder) AS ahead
-""")  # noqa: S608 constants of this file
-_ZONE = text("SELECT time_zone FROM organizations WHERE community_number = :community")
+        WHERE {_BOARD} AND bucket > board_bucket($5::bigint))
+    + (SELECT count(*) FROM leaderboard WHERE {_BOARD} AND net_g > 0 AND net_g > $5
+        AND net_g < coalesce((board_thresholds())[board_bucket($5::bigint) + 1], 9223372036854775807))
+    + (SELECT count(*) FROM leaderboard WHERE {_BOARD} AND net_g > 0 AND net_g = $5 AND holder_id < $4) AS ahead
+"""  # noqa: S608 constants of this file
+_ZONE = "SELECT time_zone FROM organizations WHERE community_number = $1"
+Fetch = Callable[..., Awaitable[list[Any]]]
+"""Runs one statement with its arguments: `Database.read`, or a connection's `fetch` to stay in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,9 @@ class Board:
     start: date
     community: int = ALL_COMMUNITIES
 
-    def key(self) -> dict[str, object]:
-        """The board's columns."""
-        return {"period": self.period.value, "start": self.start, "community": self.community}
+    def key(self) -> tuple[str, date, int]:
+        """The board's columns, as its statements take them."""
+        return self.period.value, self.start, self.community
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,43 +86,39 @@ def start_of(period: Period, day: date) -> date:
     return day - timedelta(days=day.weekday()) if period is Period.WEEK else day
 
 
-async def current_board(
-    session: AsyncSession, period: Period, community: int, *, day: date | None, now: datetime
-) -> Board:
+async def current_board(fetch: Fetch, period: Period, community: int, *, day: date | None, now: datetime) -> Board:
     """The board of `day`, or of today in the community's time zone (UTC for everybody). Raises CommunityNotFound."""
     zone = "UTC"
     if community != ALL_COMMUNITIES:
-        found = await session.scalar(_ZONE, {"community": community})
-        if found is None:
+        found = await fetch(_ZONE, community)
+        if not found:
             raise CommunityNotFound(community=community)
-        zone = str(found)
+        zone = found[0]["time_zone"]
     return Board(period, start_of(period, day or now.astimezone(ZoneInfo(zone)).date()), community)
 
 
-async def total(session: AsyncSession, board: Board) -> int:
-    """How many holders are ranked."""
-    return int(await session.scalar(_TOTAL, board.key()) or 0)
-
-
-async def page(session: AsyncSession, board: Board, *, limit: int, offset: int) -> tuple[list[Place], int]:
+async def page(fetch: Fetch, board: Board, *, limit: int, offset: int) -> tuple[list[Place], int]:
     """Places `offset + 1` and on (by net grams, then by holder id; none behind the end), and how many are ranked."""
-    rows = (await session.execute(_PAGE, board.key() | {"offset": offset, "limit": limit})).all()
+    rows = await fetch(_PAGE, *board.key(), offset, limit)
     if not rows:
-        return [], await total(session, board)
+        return [], int((await fetch(_TOTAL, *board.key()))[0]["total"])
     places = [
-        Place(offset + place, row.holder_id, row.name or alias_of(row.holder_id), row.name is None, row.net_g)
+        Place(
+            offset + place, row["holder_id"], row["name"] or alias_of(row["holder_id"]), not row["name"], row["net_g"]
+        )
         for place, row in enumerate(rows, start=1)
     ]
-    return places, rows[0].total
+    return places, rows[0]["total"]
 
 
-async def place_of(session: AsyncSession, board: Board, holder_id: UUID) -> tuple[int, int] | None:
+async def place_of(fetch: Fetch, board: Board, holder_id: UUID) -> tuple[int, int] | None:
     """(rank, net grams) of a holder, or None when not ranked."""
-    net_g = await session.scalar(_MINE, board.key() | {"holder": holder_id})
-    if net_g is None:
+    mine = await fetch(_MINE, *board.key(), holder_id)
+    if not mine:
         return None
-    ahead = await session.scalar(_AHEAD, board.key() | {"holder": holder_id, "net": net_g})
-    return int(ahead or 0) + 1, int(net_g)
+    net_g = int(mine[0]["net_g"])
+    ahead = await fetch(_AHEAD, *board.key(), holder_id, net_g)
+    return int(ahead[0]["ahead"] or 0) + 1, net_g
 
 
 async def refresh_boards(db: Database, now: datetime) -> int:

@@ -14,7 +14,7 @@ from backend.carbon.errors import DocumentNotFound, WalletNotFound
 from backend.carbon.queries import Movement, MovementFilter, StoredDocument, WalletBalance
 from backend.carbon.types import Period
 from backend.core.crypto import recover
-from backend.core.db import Actor, Database
+from backend.core.db import Actor, Database, raw
 from backend.core.envelope import PageParams
 from backend.core.units import format_hex
 from backend.emissions import service as emissions
@@ -92,10 +92,9 @@ async def leaderboard(
 
     Reads as gridx_service, for the names of those who chose to be named; nothing else of a user leaves.
     """
-    async with service_db.begin() as session:
-        board = await boards.current_board(session, period, community, day=day, now=now)
-        places, total = await boards.page(session, board, limit=page.limit, offset=page.offset)
-        return board, places, total
+    board = await boards.current_board(service_db.read, period, community, day=day, now=now)
+    places, total = await boards.page(service_db.read, board, limit=page.limit, offset=page.offset)
+    return board, places, total
 
 
 async def around(
@@ -103,12 +102,13 @@ async def around(
 ) -> tuple[Board, list[Place]]:
     """The user's place with its neighbours; no places when the user is not ranked. Raises CommunityNotFound."""
     async with service_db.begin() as session:
-        board = await boards.current_board(session, period, community, day=day, now=now)
-        mine = await boards.place_of(session, board, user_id)
+        fetch = (await raw(session)).fetch
+        board = await boards.current_board(fetch, period, community, day=day, now=now)
+        mine = await boards.place_of(fetch, board, user_id)
         if mine is None:
             return board, []
         first = max(1, mine[0] - _NEIGHBOURS)
-        places, _ = await boards.page(session, board, limit=mine[0] - first + 1 + _NEIGHBOURS, offset=first - 1)
+        places, _ = await boards.page(fetch, board, limit=mine[0] - first + 1 + _NEIGHBOURS, offset=first - 1)
         return board, places
 
 

@@ -3,7 +3,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from backend.accounts.deps import Db
 from backend.chain import service
@@ -22,6 +22,9 @@ from backend.chain.types import TxState
 from backend.core.clock import utc_now
 from backend.core.envelope import EnvelopeRoute
 from backend.core.errors import refusals
+from backend.core.memo import Memo
+
+_contracts: Memo[bytes] = Memo(seconds=5)  # what stands there changes only when another deployment is registered
 
 router = APIRouter(prefix="/api/blockchain", tags=["blockchain"], route_class=EnvelopeRoute)
 
@@ -49,12 +52,18 @@ async def get_status(db: Db) -> ChainStatusOut:
     return status_out(status, utc_now())
 
 
-@router.get("/contract", responses=refusals(ChainUnknown))
-async def get_contract(request: Request, db: Db) -> ContractOut:
+@router.get("/contract", response_model=ContractOut, responses=refusals(ChainUnknown))
+async def get_contract(request: Request, db: Db) -> Response:
     """Address, deployment and ABI of the trade log."""
-    async with db.begin() as session:
-        chain = await service.get_chain(session)
-    return contract_out(chain, contract_abi(), request.app.state.explorer_url)
+
+    async def answer() -> bytes:
+        async with db.begin() as session:
+            chain = await service.get_chain(session)
+        shown = contract_out(chain, contract_abi(), request.app.state.explorer_url)
+        return shown.model_dump_json(by_alias=True).encode()
+
+    body = await _contracts.get((db.dsn, request.app.state.explorer_url), answer)
+    return Response(body, media_type="application/json")
 
 
 @router.get(

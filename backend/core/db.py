@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """PostgreSQL: one pool a process, transactions that know who acts, and direct connections for locks and LISTEN."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -15,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 UtcDateTime = DateTime(timezone=True)
 CONNECT_TIMEOUT_S = 2
+_READERS = 5  # connections of the pool that only `read` uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +38,18 @@ class Session(AsyncSession):
 class Database:
     """A pool of connections as one PostgreSQL role.
 
-    `begin` opens one transaction and commits it at the end of the block, or rolls back when the block raises.
+    `begin` opens one transaction and commits it at the end of the block, or rolls back when the block raises. `read`
+    is for what everybody may see: one statement, no transaction around it.
     """
 
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
         self.dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self.watch_read: Callable[[str], AbstractContextManager[None]] = lambda statement: nullcontext()
+        self._readers: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
         self.engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
-            pool_size=pool_size,
+            pool_size=max(1, pool_size - _READERS),
             max_overflow=0,
             pool_timeout=CONNECT_TIMEOUT_S,
             pool_recycle=1800,
@@ -66,12 +73,40 @@ class Database:
                 await session.execute(text(f"SELECT {calls}"), values)
             yield session
 
+    async def read(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Rows of one statement as nobody in particular: a policy that asks who acts shows it nothing.
+
+        Raises asyncpg's errors, TimeoutError when no connection is free in time.
+        """
+        if self._readers is None:
+            async with self._opening:
+                self._readers = self._readers or await self._open_readers()
+        async with self._readers.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+            with self.watch_read(statement):
+                return list(await connection.fetch(statement, *arguments))
+
+    async def _open_readers(self) -> asyncpg.Pool:
+        async def keep(connection: asyncpg.Connection) -> None:
+            """Nothing to reset: single statements leave no state behind."""
+
+        return await asyncpg.create_pool(
+            self.dsn,
+            min_size=0,
+            max_size=_READERS,
+            max_inactive_connection_lifetime=30,
+            timeout=CONNECT_TIMEOUT_S,
+            reset=keep,
+            server_settings={"timezone": "UTC", "application_name": "gridx", "default_transaction_read_only": "on"},
+        )
+
     async def connect_direct(self) -> asyncpg.Connection:
         """A connection outside the pool, for session locks and LISTEN; the caller closes it."""
         return await asyncpg.connect(self.dsn, timeout=CONNECT_TIMEOUT_S)
 
     async def close(self) -> None:
         """Close every connection of the pool."""
+        if self._readers is not None:
+            self._readers.terminate()
         await self.engine.dispose()
 
 

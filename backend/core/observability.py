@@ -2,6 +2,8 @@
 """Logs, metrics and traces: one set-up for every process, so that a request can be followed through all of them."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
@@ -77,5 +79,17 @@ def observe_database(db: Database, role: str) -> None:
         if tracing:
             conn.info.pop("span").end()
 
+    @contextmanager
+    def watch_read(statement: str) -> Iterator[None]:
+        begun = perf_counter()
+        span = tracer.start_span("sql", attributes={"db.statement": statement}) if tracing else None
+        try:
+            yield
+        finally:
+            seconds.observe(perf_counter() - begun)
+            if span is not None:
+                span.end()
+
+    db.watch_read = watch_read
     event.listen(engine, "before_cursor_execute", started)
     event.listen(engine, "after_cursor_execute", ended)

@@ -9,12 +9,14 @@ from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.core.db import Database
 from backend.core.envelope import PageParams
 from backend.market import sql
 from backend.market.types import SubmissionState, SubmissionView, TradeKind, TradeStatus, TradeView
 
 _SHOWN = """
-SELECT t.id, t.trade_id, t.status, t.kind, t.seller_address, t.buyer_address, t.seller_id, t.buyer_id, t.energy_wh,
+SELECT t.id, t.trade_id, t.status, t.kind, t.seller_address AS seller, t.buyer_address AS buyer,
+    t.seller_id, t.buyer_id, t.energy_wh,
     t.price_micro_per_kwh, t.claim_g, t.factor_id, t.consented, t.ineligible_reason, t.delivery_start,
     t.delivery_minutes, t.delivered_wh, t.shortfall, t.settled_at, t.block_number, t.block_hash, t.tx_hash, t.log_index,
     t.block_time, t.recorded_at, t.final_at, t.orphaned_at,
@@ -58,41 +60,43 @@ async def trades_by_event(session: AsyncSession, chain: int, trade_ids: Sequence
     return [_trade(row) for row in rows]
 
 
-async def trade_by_id(session: AsyncSession, key: UUID) -> TradeView | None:
+async def trade_by_id(db: Database, key: UUID) -> TradeView | None:
     """The trade with this key."""
-    rows = await sql.fetch(session, _TRADE + "WHERE t.id = $1", key)
+    rows = await db.read(_TRADE + "WHERE t.id = $1", key)
     return _trade(rows[0]) if rows else None
 
 
-async def newest_by_event(session: AsyncSession, trade_id: bytes) -> TradeView | None:
+async def newest_by_event(db: Database, trade_id: bytes) -> TradeView | None:
     """The trade with this id on chain; of several chains the one registered last."""
-    rows = await sql.fetch(session, _TRADE + "WHERE t.trade_id = $1 ORDER BY t.chain DESC LIMIT 1", trade_id)
+    rows = await db.read(_TRADE + "WHERE t.trade_id = $1 ORDER BY t.chain DESC LIMIT 1", trade_id)
     return _trade(rows[0]) if rows else None
 
 
-async def count_trades(session: AsyncSession, wanted: TradeFilter) -> int:
+async def count_trades(db: Database, wanted: TradeFilter) -> int:
     """How many trades a list has in all."""
     where, arguments = _conditions(wanted)
     if wanted.wallets is None:
-        rows = await sql.fetch(session, _COUNT + where, *arguments)
+        rows = await db.read(_COUNT + where, *arguments)
     else:
         sides = _sides(where, len(arguments) + 1, "")
-        rows = await sql.fetch(session, _COUNT_OF.format(sides), *arguments, list(wanted.wallets))
+        rows = await db.read(_COUNT_OF.format(sides), *arguments, list(wanted.wallets))
     return int(rows[0]["total"])
 
 
-async def list_trades(session: AsyncSession, wanted: TradeFilter, page: PageParams) -> list[TradeView]:
+async def list_trades(db: Database, wanted: TradeFilter, page: PageParams) -> list[TradeView]:
     """A page of trades, newest first."""
     where, arguments = _conditions(wanted)
-    last = _page(page.limit, page.offset)
+    arguments += (page.limit, page.offset)
+    last = f"LIMIT ${len(arguments) - 1} OFFSET ${len(arguments)}"
     if wanted.wallets is None:
         found = " ".join(("SELECT * FROM energy_trades t", where, _NEWEST, last))
     else:
-        sides = _sides(where, len(arguments) + 1, f"{_NEWEST} {_page(page.offset + page.limit, 0)}")
+        upto = f"LIMIT ${len(arguments) - 1}::bigint + ${len(arguments)}"
+        sides = _sides(where, len(arguments) + 1, f"{_NEWEST} {upto}")
         found = " ".join(("SELECT t.* FROM energy_trades t JOIN", f"({sides}) x USING (id)", _NEWEST, last))
         arguments.append(list(wanted.wallets))
     statement = _SHOWN.format(f"({found})") + _NEWEST  # the page is cut first, then completed
-    return [_trade(row) for row in await sql.fetch(session, statement, *arguments)]
+    return [_trade(row) for row in await db.read(statement, *arguments)]
 
 
 def _sides(where: str, number: int, newest: str) -> str:
@@ -114,10 +118,6 @@ def _conditions(wanted: TradeFilter) -> tuple[str, list[Any]]:
             arguments.append(value)
             parts.append(condition.format(f"${len(arguments)}"))
     return ("WHERE " + " AND ".join(parts) if parts else ""), arguments
-
-
-def _page(limit: int, offset: int) -> str:
-    return f"LIMIT {limit} OFFSET {offset}"
 
 
 async def submission(session: AsyncSession, key: UUID) -> SubmissionView | None:
@@ -145,10 +145,8 @@ async def list_submissions(
 
 
 def _trade(row: Any) -> TradeView:
-    values = dict(row)
-    values["seller"], values["buyer"] = values.pop("seller_address"), values.pop("buyer_address")
-    values["status"], values["kind"] = TradeStatus(values["status"]), TradeKind(values["kind"])
-    return TradeView(**values)
+    key, trade_id, status, kind, *rest = row  # columns stand in the order of the view's fields
+    return TradeView(key, trade_id, TradeStatus(status), TradeKind(kind), *rest)
 
 
 def _submitted(row: Any) -> SubmissionView:

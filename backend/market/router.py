@@ -96,17 +96,18 @@ async def list_trades(
     until: Annotated[datetime | None, Query(alias="to", description="block time, exclusive")] = None,
 ) -> Paged[TradeOut]:
     """Trades, newest first; `status=pending|failed` lists the signed-in user's own claims."""
+    shown = _shown(request)
     if status in STATES_OF:
         if principal is None:
             raise Unauthenticated("Pending and failed claims are shown to whoever posted them: sign in")
         claims, total = await service.list_submissions(db, principal.actor(), STATES_OF[status], page)
-        items = [submission_out(claim, **_shown(request)) for claim in claims]
+        items = [submission_out(claim, **shown) for claim in claims]
     else:
         wanted = service.TradeListing(
             user_id=user_id, status=STATUS_OF.get(status) if status else None, since=since, until=until
         )
         trades, total = await service.list_trades(db, service_db, wanted, page)
-        items = [trade_out(trade, **_shown(request)) for trade in trades]
+        items = [trade_out(trade, **shown) for trade in trades]
     return Paged(items=items, page=page.page, limit=page.limit, total=total)
 
 

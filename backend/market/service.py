@@ -54,13 +54,8 @@ async def list_trades(
         wallets = tuple(address for address, _, _ in history.get(wanted.user_id, ()))
     filtered = TradeFilter(wallets=wallets, status=wanted.status, since=wanted.since, until=wanted.until)
 
-    async def count() -> int:
-        async with db.begin() as session:
-            return await queries.count_trades(session, filtered)
-
-    total = await _totals.get((db.dsn, filtered), count)
-    async with db.begin() as session:
-        return await queries.list_trades(session, filtered, page), total
+    total = await _totals.get((db.dsn, filtered), lambda: queries.count_trades(db, filtered))
+    return await queries.list_trades(db, filtered, page), total
 
 
 async def list_submissions(
@@ -76,16 +71,18 @@ async def find_trade(db: Database, actor: Actor | None, key: UUID | bytes) -> Tr
 
     A claim that is tied to a recorded trade answers with the trade. Raises TradeNotFound.
     """
-    async with db.begin(actor) as session:
-        if isinstance(key, bytes):
-            trade = await queries.newest_by_event(session, key)
-        else:
-            trade = await queries.trade_by_id(session, key)
-        if trade is not None:
-            return trade
-        claim = await queries.submission(session, key) if isinstance(key, UUID) else None
-        if claim is None:
-            raise TradeNotFound(id=key)
-        if claim.trade_id is not None:
-            trade = await queries.newest_by_event(session, claim.trade_id)
-        return trade or claim
+    if isinstance(key, bytes):
+        trade = await queries.newest_by_event(db, key)
+    else:
+        trade = await queries.trade_by_id(db, key)
+    if trade is not None:
+        return trade
+    claim = None
+    if isinstance(key, UUID):
+        async with db.begin(actor) as session:
+            claim = await queries.submission(session, key)
+    if claim is None:
+        raise TradeNotFound(id=key)
+    if claim.trade_id is not None:
+        trade = await queries.newest_by_event(db, claim.trade_id)
+    return trade or claim

@@ -165,13 +165,12 @@ async def write(db: Database, wallets: list[Wallet], chance: random.Random, stop
     while not stop.is_set():
         begun = time.monotonic()
         part = chance.sample(wallets, STATEMENT)
+        before = await boards.place_of(db.read, EVERYBODY, part[0].user_id)
         async with db.begin() as session:
-            before = await boards.place_of(session, EVERYBODY, part[0].user_id)
             transfers = [wallet.earn(chance, TODAY) for wallet in part]
             await service.post(session, transfers)
         committed = time.monotonic()
-        async with db.begin() as session:
-            after = await boards.place_of(session, EVERYBODY, part[0].user_id)
+        after = await boards.place_of(db.read, EVERYBODY, part[0].user_id)
         if after is None or after[1] != (before[1] if before else 0) + transfers[0].grams:
             raise RuntimeError("the all-time board is behind a committed transfer")
         await asyncio.sleep(max(0.0, 0.5 - (time.monotonic() - begun)))

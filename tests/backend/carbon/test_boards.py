@@ -11,10 +11,11 @@ from sqlalchemy import text
 
 from backend.carbon import service
 from backend.carbon.aliases import alias_of
-from backend.carbon.boards import Board, current_board, page, place_of, total
+from backend.carbon.boards import Board, current_board, page, place_of
 from backend.carbon.errors import CommunityNotFound
 from backend.carbon.tasks import on_wallet_linked
 from backend.carbon.types import ISSUANCE, Period, TradeCycle, holder_of
+from backend.core.db import raw
 from backend.core.envelope import PageParams
 from backend.core.ids import uuid7
 from tests.backend.carbon.helpers import (
@@ -45,7 +46,8 @@ async def test_leaderboard__in_the_recording_transaction__has_day_and_all_at_onc
 
     async with service_db.begin() as session:
         await service.post(session, [claim_of(buyer, 70)])
-        inside = [await page(session, replace(ALL, period=p, start=s), limit=5, offset=0) for p, s in DAY_AND_ALL]
+        fetch = (await raw(session)).fetch
+        inside = [await page(fetch, replace(ALL, period=p, start=s), limit=5, offset=0) for p, s in DAY_AND_ALL]
 
     assert [[place.net_g for place in places] for places, _ in inside] == [[70], [70]]
     assert await board_of(service_db, Period.WEEK) == []
@@ -122,9 +124,8 @@ async def test_leaderboard__equal_grams__ranks_by_holder_id(service_db):
     for person in reversed(people):
         await earn(service_db, person, 10)
 
-    async with service_db.begin() as session:
-        places, _ = await page(session, ALL, limit=10, offset=0)
-        ranks = [await place_of(session, ALL, person.user_id) for person in people]
+    places, _ = await page(service_db.read, ALL, limit=10, offset=0)
+    ranks = [await place_of(service_db.read, ALL, person.user_id) for person in people]
 
     assert [place.holder_id for place in places] == sorted(person.user_id for person in people)
     assert ranks == [(1, 10), (2, 10), (3, 10), (4, 10)]
@@ -137,11 +138,10 @@ async def test_leaderboard__reversed_to_nothing__is_not_ranked(service_db):
     async with service_db.begin() as session:
         await service.reverse_trades(session, CHAIN, [trade], NOW)
 
-    async with service_db.begin() as session:
-        lines = [place.net_g for place in (await page(session, ALL, limit=10, offset=0))[0]]
-        mine, count = await place_of(session, ALL, person.user_id), await total(session, ALL)
+    places, count = await page(service_db.read, ALL, limit=10, offset=0)
+    mine = await place_of(service_db.read, ALL, person.user_id)
 
-    assert (lines, mine, count) == ([5], None, 1)
+    assert ([place.net_g for place in places], mine, count) == ([5], None, 1)
 
 
 async def test_leaderboard__every_page_and_every_rank__agree_with_a_plain_sort(service_db):
@@ -151,9 +151,9 @@ async def test_leaderboard__every_page_and_every_rank__agree_with_a_plain_sort(s
         await service.post(session, claims)
     expected = sorted((-claim.grams, claim.holder_id) for claim in claims)
 
-    async with service_db.begin() as session:
-        paged = [place for offset in range(0, 20, 3) for place in (await page(session, ALL, limit=3, offset=offset))[0]]
-        ranks = [await place_of(session, ALL, holder) for _, holder in expected]
+    pages = [await page(service_db.read, ALL, limit=3, offset=offset) for offset in range(0, 20, 3)]
+    paged = [place for places, _ in pages for place in places]
+    ranks = [await place_of(service_db.read, ALL, holder) for _, holder in expected]
 
     assert [(-place.net_g, place.holder_id) for place in paged] == expected
     assert [place.rank for place in paged] == list(range(1, len(amounts) + 1))
@@ -187,11 +187,10 @@ async def test_current_board__today__is_the_communitys_day(service_db):
     await make_community(service_db, time_zone="Asia/Kolkata")
     late = datetime(2026, 3, 31, 20, tzinfo=UTC)  # the first of April in India
 
-    async with service_db.begin() as session:
-        starts = [
-            (await current_board(session, period, COMMUNITY, day=None, now=late)).start
-            for period in (Period.DAY, Period.WEEK, Period.MONTH)
-        ]
+    starts = [
+        (await current_board(service_db.read, period, COMMUNITY, day=None, now=late)).start
+        for period in (Period.DAY, Period.WEEK, Period.MONTH)
+    ]
 
     assert starts == [date(2026, 4, 1), date(2026, 3, 30), date(2026, 4, 1)]
 
