@@ -62,6 +62,7 @@ CREATE TABLE books (
     community_fee_micro_per_kwh bigint NOT NULL CHECK (community_fee_micro_per_kwh >= 0),
     grid_fee_micro_per_kwh jsonb NOT NULL CHECK (jsonb_typeof(grid_fee_micro_per_kwh) = 'object'),
     closes_at timestamptz NOT NULL,
+    factor_id bigint,
     version bigint NOT NULL DEFAULT 0 CHECK (version >= 0),
     last_price_micro_per_kwh bigint,
     closed_at timestamptz,
@@ -69,6 +70,8 @@ CREATE TABLE books (
 )
 --;;
 COMMENT ON TABLE books IS 'A book keeps the rule, fees and gate that its community had when its first order came'
+--;;
+COMMENT ON COLUMN books.factor_id IS 'Factor of the first order; a pair whose orders name two factors cannot be settled'
 --;;
 CREATE INDEX books_due ON books (chain, closes_at) WHERE closed_at IS NULL
 --;;
@@ -79,12 +82,19 @@ CREATE TABLE order_lanes (
     chain smallint NOT NULL REFERENCES chains (id),
     maker bytea NOT NULL CHECK (length(maker) = 20),
     lane smallint NOT NULL CHECK (lane BETWEEN 0 AND 8191),
+    venue text NOT NULL CHECK (venue IN ('book', 'direct')),
     delivery_start timestamptz NOT NULL,
     next_position smallint NOT NULL CHECK (next_position BETWEEN 0 AND 7),
     PRIMARY KEY (chain, maker, lane)
 )
 --;;
 COMMENT ON TABLE order_lanes IS 'Fill counters on chain that were handed out; a newer delivery interval recycles a lane'
+--;;
+CREATE INDEX order_lanes_interval ON order_lanes (chain, maker, venue, delivery_start)
+--;;
+CREATE INDEX chain_events_cancels ON chain_events (chain, topics) WHERE octet_length(topics) = 96
+--;;
+COMMENT ON INDEX chain_events_cancels IS 'OrdersCancelled(maker, lane): asked for each order that is placed'
 --;;
 CREATE TABLE orders (
     id uuid PRIMARY KEY,
@@ -141,7 +151,7 @@ CREATE INDEX orders_open ON orders (chain, community, delivery_start) WHERE stat
 --;;
 CREATE INDEX orders_user ON orders (user_id, placed_at DESC)
 --;;
-CREATE INDEX orders_house ON orders (house_id, delivery_start) WHERE state IN ('OPEN', 'FILLED')
+CREATE INDEX orders_house ON orders (house_id, delivery_start)
 --;;
 CREATE TABLE match_receipts (
     id uuid PRIMARY KEY,
@@ -245,5 +255,6 @@ def downgrade() -> None:
     for table in ("offer_reservations", "matches", "match_receipts", "orders", "order_lanes", "books"):
         run(f"DROP TABLE {table}")
     run("DROP SEQUENCE settlement_nonces")
+    run("DROP INDEX chain_events_cancels")
     run("ALTER TABLE houses DROP COLUMN zone")
     run("DROP TABLE community_markets")
