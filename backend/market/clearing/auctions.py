@@ -1,16 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An auction from orders to matches: who trades, who with whom, at what price."""
+"""The auctions of a delivery interval, from orders to matches: who trades, who with whom, at what price.
+
+Uniform: one price of energy for everybody, carrying the most energy that one price can. It is the middle, rounded down,
+of the interval in which it may lie: not below the dearest offer and not above the cheapest bid that trade, and, as far
+as that leaves anything, such that no order that wanted more would have got a better price than its limit.
+
+Pay-as-bid: the same orders trade as much as at a uniform price, but every buyer pays his limit: the price of energy of a
+match is the bid's limit less the buyer's fees. The best offer meets the best bid.
+
+In both, fees belong to each side's zone; pair fees and minimum fills exist in the continuous book only.
+"""
 
 from collections.abc import Iterable
 
-from backend.market.clearing.fees import Fees
+from backend.market.clearing.fees import NO_FEES, Fees
 from backend.market.clearing.pairing import Share, pairs_of
 from backend.market.clearing.types import Cleared, Match, Order, Rule
 from backend.market.clearing.winners import Filled, SideOfBook, sides_of, winners_of
 
 
-def clear(rule: Rule, orders: Iterable[Order], fees: Fees) -> Cleared:
-    """Clear by one of the two auctions; the sequence of `orders` does not matter."""
+def clear_uniform(orders: Iterable[Order], fees: Fees = NO_FEES) -> Cleared:
+    """Clear a book at one price. The result does not depend on the sequence of `orders`."""
+    return _clear(Rule.UNIFORM, orders, fees)
+
+
+def clear_pay_as_bid(orders: Iterable[Order], fees: Fees = NO_FEES) -> Cleared:
+    """Clear a book at the price of each bid. The result does not depend on the sequence of `orders`."""
+    return _clear(Rule.PAY_AS_BID, orders, fees)
+
+
+def _clear(rule: Rule, orders: Iterable[Order], fees: Fees) -> Cleared:
     offers, bids = sides_of(orders, fees)
     winners = winners_of(offers, bids)
     if winners is None:
