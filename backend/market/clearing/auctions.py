@@ -5,8 +5,8 @@ Uniform: one price of energy for everybody, carrying the most energy that one pr
 of the interval in which it may lie: not below the dearest offer and not above the cheapest bid that trade, and, as far
 as that leaves anything, such that no order that wanted more would have got a better price than its limit.
 
-Pay-as-bid: the same orders trade as much as at a uniform price, but every buyer pays his limit: the price of energy of a
-match is the bid's limit less the buyer's fees. The best offer meets the best bid.
+Pay-as-bid: the same orders trade as much as at a uniform price, but every buyer pays his limit: the price of energy of
+a match is the bid's limit less the buyer's fees. The best offer meets the best bid.
 
 In both, fees belong to each side's zone; pair fees and minimum fills exist in the continuous book only.
 """
