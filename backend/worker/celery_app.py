@@ -38,6 +38,7 @@ app.conf.update(
         "backend.accounts.tasks",
         "backend.audit.tasks",
         "backend.carbon.tasks",
+        "backend.market.settlement.tasks",
         "backend.market.tasks",
         "backend.worker.retention",
     ),

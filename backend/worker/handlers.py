@@ -12,6 +12,7 @@ HANDLERS = {
     "audit.requested.v1": ("audit.run",),
     "accounts.wallet_linked.v1": ("carbon.claim_wallet",),
     "carbon.transferred.v1": ("carbon.settle_claims",),
+    "sites.readings_recorded.v1": ("market.readings_changed",),
 }
 
 

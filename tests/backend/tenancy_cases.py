@@ -128,6 +128,8 @@ CASES: dict[str, Case] = {
     ),
     "GET /api/energy-trades": public("trades are public by wallet address", 200, query={"userId": "{south_owner}"}),
     f"GET /api/energy-trades/{HASH}": public("trades are public by wallet address", 404),
+    # live updates
+    "POST /api/events/ticket": Case((201,)),
     # carbon
     "GET /api/carbon-wallet/leaderboard": public("the board is public", 200),
     "GET /api/carbon-wallet/leaderboard/me": Case((200,)),
@@ -159,6 +161,7 @@ PUBLIC_TABLES: dict[str, str] = {
     "emission_factors": CHAIN,
     "energy_trades": "trades are public by wallet address; users appear as ids only",
     "seller_statistics": "sums over public trades",
+    "trade_settlements": "what was delivered of public trades, before and after corrections",
     "leaderboard": "the board is public; holders appear as ids only",
     "leaderboard_histogram": "counts of the public board",
     "audit_reports": "audit reports speak of what is on chain",
@@ -180,6 +183,7 @@ GLOBAL_KEYS: dict[str, str] = {
     "carbon_transactions_of_trade": "a trade on chain earns once for each time it is confirmed",
     "carbon_transactions_of_document": "leads with the document's random id",
     "carbon_reserve_claims_document_id_community_key": "leads with the document's random id",
+    "money_entries_reverses_key": "an entry is taken back once; leads with its random id",
 }
 # Policies that let the API's role read (or write) every row, and why.
 OPEN_POLICIES: dict[str, str] = {}

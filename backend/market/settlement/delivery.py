@@ -34,11 +34,13 @@ class Sold:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What a trade delivered, and why not more."""
+    """What a trade delivered, and why not more: what its seller lacked, and what its buyer had no use for, Wh."""
 
     trade_id: bytes
     delivered_wh: int
     shortfall: Shortfall | None
+    seller_lacked_wh: int = 0
+    buyer_lacked_wh: int = 0
 
 
 def limits_of(*, production_wh: int | None, export_wh: int | None, import_wh: int | None) -> Limits:
@@ -74,7 +76,15 @@ def deliver(
         delivered = min(trade.energy_wh, sale, purchase)
         sale_left[trade.seller_meter] -= delivered
         purchase_left[trade.buyer_meter] -= delivered
-        settled.append(Delivered(trade.trade_id, delivered, _shortfall(trade, delivered, sale, limits)))
+        settled.append(
+            Delivered(
+                trade.trade_id,
+                delivered,
+                _shortfall(trade, delivered, sale, limits),
+                seller_lacked_wh=max(0, trade.energy_wh - sale),
+                buyer_lacked_wh=max(0, trade.energy_wh - purchase),
+            )
+        )
     return settled
 
 

@@ -1,192 +1,223 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Closes delivery intervals on readings: what was delivered becomes available carbon, the rest is taken back.
+"""Closes delivery intervals on readings, and closes them again when readings change.
 
 Only final trades are settled, in the order of their blocks, so nothing here is ever rolled back. An interval waits
 until every meter that traded in it has attested readings, or until the deadline; then what is unknown backs nothing.
+What was delivered becomes available carbon, the rest is taken back, and money is booked by the rule of `imbalance`.
+Once settled, other readings are corrections: entries that are linked to what they correct, and carbon of the
+community's reserve. One transaction a settlement; repeating it changes nothing.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.accounts import service as accounts
 from backend.carbon import service as carbon
 from backend.carbon.signing import OperatorKey
-from backend.carbon.types import Reduction, TradeCycle
+from backend.carbon.types import Correction, Reduction, TradeCycle
 from backend.chain.types import Chain
 from backend.core import outbox
 from backend.core.db import Database
 from backend.core.failpoints import failpoint
-from backend.emissions.carbon import carbon_g
-from backend.market import sql
 from backend.market.events import IntervalSettled
-from backend.market.settlement.delivery import Delivered, Limits, Sold, deliver, limits_of
+from backend.market.settlement import money, queries
+from backend.market.settlement.delivery import Delivered
+from backend.market.settlement.events import IntervalCorrected
+from backend.market.settlement.outcome import (
+    Candidate,
+    Outcome,
+    candidate_of,
+    is_closed,
+    meters_of,
+    outcome_of,
+    undeliverable,
+)
+from backend.market.settlement.queries import Held, Interval
 from backend.sites import service as sites
+from backend.sites.types import IntervalReading
 
 log = structlog.get_logger()
+FAILPOINTS = ("settling.after_deliver", "settling.after_carbon", "settling.before_commit")
+CORRECTABLE = timedelta(days=700)
+"""Older intervals stay as they are: their readings may have been deleted (kept for 731 days or more)."""
 _AT_ONCE = 50
-
-_DUE = """
-SELECT community, delivery_start, delivery_minutes FROM energy_trades
-WHERE chain = $1 AND consented AND settled_at IS NULL AND status = 'FINAL'
-    AND delivery_start + delivery_minutes * interval '1 minute' <= $2
-    AND coalesce(consent_block_number, 0) <= (SELECT final_block FROM chain_cursor WHERE chain = $1)
-GROUP BY community, delivery_start, delivery_minutes ORDER BY delivery_start LIMIT $3
-"""
-_LOCK = "SELECT pg_advisory_xact_lock(1197609219, $1)"
-_TRADES = """
-SELECT t.trade_id, t.seller_meter, t.buyer_meter, t.energy_wh, t.claim_g, t.cycle, t.buyer_address, t.ineligible_reason,
-    f.mg_per_kwh
-FROM energy_trades t LEFT JOIN emission_factors f ON f.chain = t.chain AND f.factor_id = t.factor_id
-WHERE t.chain = $1 AND t.community IS NOT DISTINCT FROM $2 AND t.delivery_start = $3 AND t.delivery_minutes = $4
-    AND t.consented AND t.settled_at IS NULL AND t.status = 'FINAL'
-    AND coalesce(t.consent_block_number, 0) <= (SELECT final_block FROM chain_cursor WHERE chain = $1)
-ORDER BY t.block_number, t.log_index FOR UPDATE OF t
-"""
-_CREDITED = """
-SELECT meter, sold_wh, bought_wh FROM meter_deliveries
-WHERE chain = $1 AND delivery_start = $2 AND meter = ANY($3::bigint[])
-"""
-_SETTLE = """
-UPDATE energy_trades t SET delivered_wh = d.delivered_wh, shortfall = d.shortfall, settled_at = $2
-FROM unnest($3::bytea[], $4::bigint[], $5::text[]) AS d (trade_id, delivered_wh, shortfall)
-WHERE t.chain = $1 AND t.trade_id = d.trade_id
-"""
-_CREDIT = """
-INSERT INTO meter_deliveries AS held
-    (chain, meter, delivery_start, sale_limit_wh, purchase_limit_wh, sold_wh, bought_wh)
-SELECT $1, meter, $2, sale_limit_wh, purchase_limit_wh, sold_wh, bought_wh
-FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
-    AS d (meter, sale_limit_wh, purchase_limit_wh, sold_wh, bought_wh)
-ON CONFLICT (chain, meter, delivery_start) DO UPDATE SET
-    sale_limit_wh = greatest(held.sale_limit_wh, excluded.sale_limit_wh),
-    purchase_limit_wh = greatest(held.purchase_limit_wh, excluded.purchase_limit_wh),
-    sold_wh = held.sold_wh + excluded.sold_wh, bought_wh = held.bought_wh + excluded.bought_wh
-"""
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """A delivery interval of a community in which final trades wait."""
+class _Work:
+    """An interval with its trades: `waiting` are settled now, `settled` were before and are held against readings."""
 
-    community: int | None
-    start: datetime
-    minutes: int
+    interval: Interval
+    held: Held | None
+    settled: tuple[Candidate, ...]
+    waiting: tuple[Candidate, ...]
+
+    @property
+    def trades(self) -> tuple[Candidate, ...]:
+        return self.settled + self.waiting
 
 
 async def settle_due(db: Database, chain: Chain, operator: OperatorKey, *, now: datetime, deadline: timedelta) -> int:
-    """Settle every interval that can be closed at `now`; returns how many trades were settled."""
+    """Settle every interval that can be closed at `now`, and again those whose readings changed.
+
+    Returns how many trades were settled or corrected.
+    """
     async with db.begin() as session:
-        rows = await sql.fetch(session, _DUE, chain.id, now, _AT_ONCE)
+        due = await queries.due(session, chain.id, now=now, deadline=deadline, most=_AT_ONCE)
     settled = 0
-    for row in rows:
-        interval = Interval(row["community"], row["delivery_start"], row["delivery_minutes"])
-        settled += await _settle(db, chain, operator, interval, now=now, deadline=deadline)
+    for interval in due:
+        settled += await _settle(db, operator, interval, now=now, deadline=deadline)
     return settled
 
 
+async def readings_changed(
+    db: Database, meters: Sequence[int], *, start: datetime, end: datetime, now: datetime
+) -> int:
+    """Mark settled intervals in which readings of these meters changed; `settle_due` settles them again.
+
+    Returns how many were marked. A settlement that is under way, and may have read before the change, is waited for.
+    """
+    marked = 0
+    async with db.begin() as session:
+        for chain in await queries.chains_of(session, meters):
+            await queries.lock(session, chain)
+            marked += await queries.mark(session, chain, meters, start=start, end=end, now=now, after=now - CORRECTABLE)
+    return marked
+
+
 async def _settle(
-    db: Database, chain: Chain, operator: OperatorKey, interval: Interval, *, now: datetime, deadline: timedelta
+    db: Database, operator: OperatorKey, interval: Interval, *, now: datetime, deadline: timedelta
 ) -> int:
     async with db.begin() as session:
-        await sql.fetch(session, _LOCK, chain.id)
-        rows = await sql.fetch(session, _TRADES, chain.id, interval.community, interval.start, interval.minutes)
-        meters = sorted({meter for row in rows for meter in (row["seller_meter"], row["buyer_meter"])})
-        limits = await _limits(session, chain, interval, meters)
-        overdue = now >= interval.start + timedelta(minutes=interval.minutes) + deadline
-        if not rows or not (overdue or _closed(rows, limits)):
+        await queries.lock(session, interval.chain)
+        work = await _read(session, interval)
+        readings = await _readings(session, interval, work.trades)
+        if not (now >= interval.end + deadline or is_closed(work.waiting, readings)):
+            work = replace(work, waiting=())
+        if not work.waiting and not (work.held and work.held.readings_changed):
             return 0
-        deliveries = await _deliver(session, chain, interval, rows, limits)
-        await failpoint("settling.after_deliver")
-        await _book(session, chain, operator, rows, deliveries, now)
+        if work.held and interval.start <= now - CORRECTABLE:
+            changed = await _pass_over(session, operator, work, now)
+        else:
+            changed = await _book(session, operator, work, readings, now)
         await failpoint("settling.before_commit")
-        await outbox.add(
-            session,
-            IntervalSettled(
-                community=interval.community or 0,
-                delivery_start=interval.start,
-                traded_wh=sum(row["energy_wh"] for row in rows),
-                delivered_wh=sum(delivery.delivered_wh for delivery in deliveries),
-            ),
-        )
-    log.info("interval.settled", community=interval.community, start=interval.start.isoformat(), trades=len(rows))
-    return len(rows)
+    log.info("interval.settled", community=interval.community, start=interval.start.isoformat(), trades=changed)
+    return changed
 
 
-async def _limits(session: AsyncSession, chain: Chain, interval: Interval, meters: Sequence[int]) -> dict[int, Limits]:
-    readings = await sites.interval_readings(session, meters, [interval.start] * len(meters), interval.minutes)
-    limits = {}
-    for meter in meters:
-        reading = readings[meter, interval.start]
-        limits[meter] = limits_of(
-            production_wh=reading.production_wh, export_wh=reading.export_wh, import_wh=reading.import_wh
-        )
-    return limits
+async def _read(session: AsyncSession, interval: Interval) -> _Work:
+    waiting = await queries.waiting_trades(session, interval)
+    held = await queries.held(session, interval)
+    settled = await queries.settled_trades(session, interval) if held else []
+    return _Work(interval, held, tuple(map(candidate_of, settled)), tuple(map(candidate_of, waiting)))
 
 
-def _closed(rows: Sequence[Any], limits: Mapping[int, Limits]) -> bool:
-    return all(
-        limits[row["seller_meter"]].sale_wh is not None and limits[row["buyer_meter"]].purchase_wh is not None
-        for row in rows
-    )
+async def _readings(
+    session: AsyncSession, interval: Interval, trades: Sequence[Candidate]
+) -> dict[int, IntervalReading]:
+    meters = meters_of(trades)
+    found = await sites.interval_readings(session, meters, [interval.start] * len(meters), interval.minutes)
+    return {meter: found[meter, interval.start] for meter in meters}
 
 
-async def _deliver(
-    session: AsyncSession, chain: Chain, interval: Interval, rows: Sequence[Any], limits: Mapping[int, Limits]
-) -> list[Delivered]:
-    """Share the limits out and write them down; trades that earn nothing deliver nothing and take from nobody."""
-    credited = await sql.fetch(session, _CREDITED, chain.id, interval.start, list(limits))
-    eligible = [row for row in rows if row["ineligible_reason"] is None]
-    delivered = deliver(
-        [Sold(row["trade_id"], row["seller_meter"], row["buyer_meter"], row["energy_wh"]) for row in eligible],
-        limits,
-        sold_wh={row["meter"]: row["sold_wh"] for row in credited},
-        bought_wh={row["meter"]: row["bought_wh"] for row in credited},
-    )
-    sold: dict[int, int] = defaultdict(int)
-    bought: dict[int, int] = defaultdict(int)
-    for row, delivery in zip(eligible, delivered, strict=True):
-        sold[row["seller_meter"]] += delivery.delivered_wh
-        bought[row["buyer_meter"]] += delivery.delivered_wh
-    rows_to_write = [
-        (meter, limit.sale_wh or 0, limit.purchase_wh or 0, sold[meter], bought[meter])
-        for meter, limit in limits.items()
-    ]
-    await sql.fetch(session, _CREDIT, chain.id, interval.start, *map(list, zip(*rows_to_write, strict=True)))
-    by_id = {delivery.trade_id: delivery for delivery in delivered}
-    return [by_id.get(row["trade_id"]) or Delivered(row["trade_id"], 0, None) for row in rows]
+async def _pass_over(session: AsyncSession, operator: OperatorKey, work: _Work, now: datetime) -> int:
+    deliveries = undeliverable(work.waiting)
+    await queries.store_deliveries(session, work.interval.chain, deliveries, now)
+    await _settle_carbon(session, operator, work, deliveries, now)
+    await queries.unmark(session, work.interval)
+    return len(work.waiting)
 
 
 async def _book(
-    session: AsyncSession,
-    chain: Chain,
-    operator: OperatorKey,
-    rows: Sequence[Any],
-    deliveries: Sequence[Delivered],
-    now: datetime,
+    session: AsyncSession, operator: OperatorKey, work: _Work, readings: dict[int, IntervalReading], now: datetime
+) -> int:
+    """Bring deliveries, carbon and money of the interval in step with the readings; returns the trades that moved."""
+    interval, held = work.interval, work.held
+    number = interval.community or 0
+    prices = held.prices if held else await queries.tariffs(session, number)
+    outcome = outcome_of(work.trades, readings, prices, money.accounts_of(number))
+    corrected = {revision.trade_id for revision in outcome.revisions if revision.number > 0}
+    new = outcome.delivered[len(work.settled) :]
+    moved = [item for item in outcome.delivered[: len(work.settled)] if item.trade_id in corrected]
+    await queries.store_deliveries(session, interval.chain, [*moved, *new], now)
+    await queries.store_credits(session, interval, outcome.limits, sold_wh=outcome.sold_wh, bought_wh=outcome.bought_wh)
+    await failpoint("settling.after_deliver")
+    await _settle_carbon(session, operator, work, new, now)
+    await _correct_carbon(session, operator, work, outcome, now)
+    await failpoint("settling.after_carbon")
+    if interval.community is not None:
+        await _close(session, work, outcome, now)
+    await _announce(session, work, outcome, corrected)
+    return len(new) + len(corrected)
+
+
+async def _settle_carbon(
+    session: AsyncSession, operator: OperatorKey, work: _Work, deliveries: Sequence[Delivered], now: datetime
 ) -> None:
-    await sql.fetch(
-        session,
-        _SETTLE,
-        chain.id,
-        now,
-        [delivery.trade_id for delivery in deliveries],
-        [delivery.delivered_wh for delivery in deliveries],
-        [delivery.shortfall for delivery in deliveries],
-    )
+    """Pending carbon of the waiting trades: what was not delivered is taken back, the rest becomes available."""
     earning = [
-        (row, delivery)
-        for row, delivery in zip(rows, deliveries, strict=True)
-        if row["claim_g"] > 0 and row["ineligible_reason"] is None
+        (item, delivery)
+        for item, delivery in zip(work.waiting, deliveries, strict=True)
+        if item.claim_g > 0 and item.is_eligible
     ]
     reductions = [
-        Reduction(row["trade_id"], row["cycle"], row["claim_g"] - carbon_g(delivery.delivered_wh, row["mg_per_kwh"]))
-        for row, delivery in earning
-        if delivery.delivered_wh < row["energy_wh"]
+        Reduction(item.trade_id, item.cycle, item.claim_g - item.carbon_g(delivery.delivered_wh))
+        for item, delivery in earning
+        if delivery.delivered_wh < item.traded.energy_wh
     ]
-    await carbon.reduce(session, chain.id, reductions, operator=operator, now=now)
-    await carbon.release(session, chain.id, [TradeCycle(row["trade_id"], row["cycle"]) for row, _ in earning], now)
+    chain = work.interval.chain
+    await carbon.reduce(session, chain, reductions, operator=operator, now=now)
+    await carbon.release(session, chain, [TradeCycle(item.trade_id, item.cycle) for item, _ in earning], now)
+
+
+async def _correct_carbon(
+    session: AsyncSession, operator: OperatorKey, work: _Work, outcome: Outcome, now: datetime
+) -> None:
+    """Carbon that was released may be gone: what readings changed of it is the reserve's."""
+    grams = sum(
+        item.carbon_g(delivery.delivered_wh) - item.carbon_g(item.last.delivered_wh)
+        for item, delivery in zip(work.settled, outcome.delivered, strict=False)
+        if item.last is not None
+    )
+    corrections = [Correction(work.interval.community or 0, grams)]
+    await carbon.correct(session, corrections, operator=operator, chain=work.interval.chain, now=now)
+
+
+async def _close(session: AsyncSession, work: _Work, outcome: Outcome, now: datetime) -> None:
+    """Append revisions and entries as a new version of the interval, if there are any."""
+    interval, held = work.interval, work.held
+    wrong, lines = money.changes(await money.standing_lines(session, interval), outcome.lines)
+    if not (outcome.revisions or wrong or lines):
+        await queries.unmark(session, interval)
+        return
+    assert interval.community is not None
+    version = held.version + 1 if held else 1
+    prices = held.prices if held else await queries.tariffs(session, interval.community)
+    org_id = held.org_id if held else None
+    if org_id is None:
+        community = (await accounts.communities(session)).get(interval.community)
+        org_id = community.org_id if community else None
+    await queries.store_revisions(session, interval, version, outcome.revisions, now)
+    await money.book(session, interval, wrong=wrong, lines=lines, org_id=org_id, version=version, now=now)
+    await queries.close(session, interval, org_id=org_id, prices=prices, version=version, now=now)
+
+
+async def _announce(session: AsyncSession, work: _Work, outcome: Outcome, corrected: set[bytes]) -> None:
+    interval = work.interval
+    if work.waiting:
+        new = outcome.delivered[len(work.settled) :]
+        traded_wh = sum(item.traded.energy_wh for item in work.waiting)
+        delivered_wh = sum(item.delivered_wh for item in new)
+        await outbox.add(session, IntervalSettled(interval.community or 0, interval.start, traded_wh, delivered_wh))
+    if corrected:
+        before_wh = sum(item.last.delivered_wh for item in work.settled if item.last is not None)
+        after_wh = sum(item.delivered_wh for item in outcome.delivered[: len(work.settled)])
+        version = work.held.version + 1 if work.held else 1
+        await outbox.add(
+            session,
+            IntervalCorrected(interval.community or 0, interval.start, version, len(corrected), before_wh, after_wh),
+        )
