@@ -183,6 +183,7 @@ GLOBAL_KEYS: dict[str, str] = {
     "carbon_transactions_of_trade": "a trade on chain earns once for each time it is confirmed",
     "carbon_transactions_of_document": "leads with the document's random id",
     "carbon_reserve_claims_document_id_community_key": "leads with the document's random id",
+    "islands_body_hash_key": "hash of a signed declaration: the same declaration counts once",
     "money_entries_reverses_key": "an entry is taken back once; leads with its random id",
 }
 # Policies that let the API's role read (or write) every row, and why.

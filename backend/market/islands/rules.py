@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an island changes for orders: the price cap of the deliveries it covers. Imports nothing of the order path."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.core.units import micro_to_price
+from backend.market import sql
+from backend.market.islands.errors import PriceAboveCap
+from backend.market.islands.types import IslandRules
+
+COVERS = """o.delivery_start < coalesce(i.ended_at, i.ends_at)
+    AND o.delivery_start + i.delivery_minutes * interval '1 minute' > i.starts_at"""
+"""Whether island `i` covers the interval of `o`: by its times alone, so that it ends by itself."""
+_RULES = f"""
+SELECT DISTINCT ON (o.n) o.n, i.id, i.price_cap_micro_per_kwh
+FROM unnest($1::bigint[], $2::timestamptz[]) WITH ORDINALITY AS o (community, delivery_start, n)
+JOIN islands i ON i.community = o.community AND {COVERS}
+ORDER BY o.n, i.price_cap_micro_per_kwh
+"""  # noqa: S608 constants
+
+
+async def rules_of(session: AsyncSession, intervals: Sequence[tuple[int, datetime]]) -> list[IslandRules | None]:
+    """The island's rules for each (community, delivery start); None where none is covered. One query for all."""
+    communities, starts = [pair[0] for pair in intervals], [pair[1] for pair in intervals]
+    found: list[IslandRules | None] = [None] * len(intervals)
+    for row in await sql.fetch(session, _RULES, communities, starts):
+        found[row["n"] - 1] = IslandRules(UUID(str(row["id"])), row["price_cap_micro_per_kwh"])
+    return found
+
+
+async def rules_at(session: AsyncSession, community: int, delivery_start: datetime) -> IslandRules | None:
+    """The island's rules for deliveries of that interval; None: the market's own hold."""
+    return (await rules_of(session, [(community, delivery_start)]))[0]
+
+
+def above_cap(rules: IslandRules | None, price_micro_per_kwh: int) -> PriceAboveCap | None:
+    """What refuses an order at this price; None: it may be placed."""
+    if rules is None or price_micro_per_kwh <= rules.price_cap_micro_per_kwh:
+        return None
+    return PriceAboveCap(
+        island_id=rules.island_id,
+        price_cap=micro_to_price(rules.price_cap_micro_per_kwh),
+        price=micro_to_price(price_micro_per_kwh),
+    )
