@@ -31,6 +31,7 @@ from backend.core.limits import client_ip
 _BEARER = HTTPBearer(auto_error=False, description="Access token (JWT) or API key")
 _API_KEY = APIKeyHeader(name="X-API-Key", auto_error=False, description="API key")
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_READING = ("/api/events/ticket",)  # a POST that only lets somebody watch
 _PEOPLE_ONLY = ("auth", "users", "organizations", "api-keys")  # no key changes accounts, or it could mint others
 SIGNED_IN = (Unauthenticated, TokenInvalid)  # for `refusals(*SIGNED_IN, …)`
 
@@ -113,7 +114,7 @@ async def _by_key(request: Request, key: str) -> Principal:
 def _check_scope(request: Request, principal: Principal) -> None:
     """A key needs `read` or `write`, or the same for the area (the path's first part under /api)."""
     area = request.url.path.removeprefix("/api/").split("/")[0]
-    verb = "read" if request.method in _SAFE else "write"
+    verb = "read" if request.method in _SAFE or request.url.path in _READING else "write"
     scopes = principal.scopes or frozenset()
     if request.url.path == "/api/api-keys/introspection":
         wanted = {"api-keys:introspect"}

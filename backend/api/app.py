@@ -36,6 +36,8 @@ from backend.core.observability import configure_logging, configure_tracing, obs
 from backend.core.redis import connect
 from backend.core.settings import Settings
 from backend.emissions import router as emissions
+from backend.live import router as live
+from backend.live import service as live_service
 from backend.market import router as market
 from backend.market.posting import Poster
 from backend.market.wallet_use import has_unfinished_trades
@@ -70,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.explorer_url = settings.explorer_url
     app.state.settings = settings
     errors.install(app)
-    for part in (market, carbon, chain, health, accounts, sites, emissions, audit):  # the most asked first
+    for part in (market, carbon, chain, health, accounts, sites, emissions, audit, live):  # the most asked first
         app.include_router(part.router)
     openapi.install(app)
     documentation.install(app)
@@ -118,6 +120,11 @@ async def _open(app: FastAPI, settings: Settings) -> None:
     state.operator = OperatorKey.from_hex(settings.operator_key.get_secret_value())
     state.call_contract = contract_caller(state.rpc)
     state.unfinished_trades = has_unfinished_trades
+    limits = live_service.Limits(settings.limit_sockets_address, settings.limit_sockets_user)
+    state.live, state.live_feed = live_service.make_live(
+        state.service_db, state.redis, state.principals, origins=state.accounts.origins, limits=limits
+    )
+    state.live_feed.start()
     state.chain = None
     state.poster = None
 
@@ -142,6 +149,7 @@ async def _connect_chain(app: FastAPI, settings: Settings) -> None:
 
 
 async def _close(app: FastAPI) -> None:
+    await app.state.live_feed.stop()
     await app.state.rpc.close()
     await app.state.redis.aclose()
     await app.state.db.close()

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import structlog
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.api.errors import refusal_response
@@ -43,6 +43,9 @@ class Around:
         self.identify = identify
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._connect(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -79,13 +82,38 @@ class Around:
             finally:
                 _report(request, status, perf_counter() - started)
 
+    async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket: its connecting is limited like a request, its end is one log line."""
+        started = perf_counter()
+        connection = HTTPConnection(scope)
+        request_id = _request_id(connection)
+        scope.setdefault("state", {})["request_id"] = request_id
+        outcome = "ended"
 
-def _request_id(request: Request) -> str:
+        async def observed(message: Message) -> None:
+            nonlocal outcome
+            if message["type"] == "websocket.close":
+                outcome = f"closed {message.get('code', 1000)} {message.get('reason') or ''}".rstrip()
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await _count(connection, None)
+                await self.app(scope, receive, observed)
+            except Refusal as refusal:
+                outcome = refusal.code
+                await refusal_response(refusal, request_id)(scope, receive, send)
+            finally:
+                seconds = round(perf_counter() - started, 3)
+                log.info("websocket", operation=f"WS {scope['path'][:100]}", outcome=outcome, duration_s=seconds)
+
+
+def _request_id(request: HTTPConnection) -> str:
     given = request.headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else str(uuid7())
 
 
-async def _count(request: Request, user: str | None) -> None:
+async def _count(request: HTTPConnection, user: str | None) -> None:
     if request.url.path.startswith(UNLIMITED):
         return
     limiter: Limiter = request.app.state.limiter

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`Idempotency-Key` on POSTs of signed-in users: the same request twice has one effect and one answer.
 
-The answer is kept for 24 h under (user, route, key), without secrets: routes under /api/auth are left out. While the
-first request runs a second one is told to wait; the same key with another body is refused. A crash between effect and
-stored answer is covered by the natural keys of the effects themselves, which hold for ever.
+The answer is kept for 24 h under (user, route, key), without secrets: routes under /api/auth and tickets are left out.
+While the first request runs a second one is told to wait; the same key with another body is refused. A crash between
+effect and stored answer is covered by the natural keys of the effects themselves, which hold for ever.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,6 +18,7 @@ from backend.core.errors import Invalid, StillRunning
 
 HEADER = "idempotency-key"
 _LONGEST_KEY = 200
+_SECRET = ("/api/auth/", "/api/events/ticket")
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:scope, 7))")
 _FIND = text(
     "SELECT body_hash, status, answer FROM idempotency_keys WHERE user_id = CAST(:user AS uuid) "
@@ -53,7 +54,7 @@ def applies(request: Request) -> bool:
         request.method == "POST"
         and HEADER in request.headers
         and getattr(request.state, "user", None) is not None
-        and not request.url.path.startswith("/api/auth/")
+        and not request.url.path.startswith(_SECRET)
     )
 
 

@@ -14,6 +14,7 @@ from fastapi import Request
 from limits import parse
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from starlette.requests import HTTPConnection
 
 from backend.core.errors import TooMany
 
@@ -104,7 +105,7 @@ class Limiter:
         return answer
 
 
-def client_ip(request: Request) -> str:
+def client_ip(request: HTTPConnection) -> str:
     """The client's address; X-Forwarded-For counts only from configured proxies, nearest untrusted hop wins."""
     peer = request.client.host if request.client else "unknown"
     trusted: frozenset[str] = request.app.state.trusted_proxies

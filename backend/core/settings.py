@@ -50,8 +50,24 @@ class Settings(BaseSettings):
     limit_anonymous: str = "100/minute"
     limit_user: str = "10/second"
     limit_sign_in: str = "1/second"
+    limit_sockets_address: int = Field(default=200, description="open WebSockets of one address, per process")
+    limit_sockets_user: int = Field(default=20, description="open WebSockets of one user, per process")
 
     settlement_deadline_s: int = Field(default=72 * 3600, description="after it a missing reading counts as unknown")
+    relayer_key: SecretStr | None = Field(default=None, description="hex of 32 bytes: secp256k1 key that settles pairs")
+    relayer_keystore: Path | None = Field(default=None, description="encrypted key file instead of relayer_key")
+    relayer_keystore_password: SecretStr | None = None
+    relayer_interval_s: float = Field(default=5.0, description="a matched pair waits no longer for others")
+    relayer_batch_pairs: int = Field(default=100, ge=1, le=256, description="most pairs in one transaction")
+    relayer_gas_cap: int = Field(default=2**24, description="gas that one transaction may use; Polygon: 2**25")
+    relayer_max_fee_wei: int = Field(default=2_000 * 10**9, description="most that a unit of gas may cost")
+    relayer_min_priority_fee_wei: int = Field(default=10**9, description="least tip a unit of gas; Polygon: 25 gwei")
+    relayer_bump_blocks: int = Field(default=6, ge=1, description="blocks until a waiting transaction is replaced")
+    relayer_bump_s: float = 30.0
+    relayer_daily_gas: int | None = Field(default=None, description="most gas of a UTC day; empty: no limit")
+    relayer_daily_wei: int | None = Field(default=None, description="most wei of a UTC day; empty: no limit")
+    relayer_min_balance_wei: int = Field(default=5 * 10**16, description="below it nothing is sent")
+
     metrics_port: int | None = Field(default=None, description="port of /metrics of follower and relay; empty: none")
     log_level: str = "INFO"
     otlp_endpoint: str | None = Field(default=None, description="OpenTelemetry collector; empty: tracing off")
@@ -61,7 +77,9 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("confirmations", "finality_depth", "metrics_port", mode="before")
+    @field_validator(
+        "confirmations", "finality_depth", "metrics_port", "relayer_daily_gas", "relayer_daily_wei", mode="before"
+    )
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
