@@ -55,6 +55,7 @@ def _clear(rule: Rule, orders: Iterable[Order], fees: Fees) -> Cleared:
         marginal_bid=winners.bids.marginal,
         refused_offer=winners.offers.refused(),
         refused_bid=winners.bids.refused(),
+        held_owner=winners.held,
     )
 
 

@@ -8,6 +8,7 @@ pairs that would break a minimum fill. Only a placement makes matches: orders th
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from heapq import heapify, heappop, heappush
 
 from backend.market.clearing.fees import NO_FEES, Fees
@@ -116,6 +117,16 @@ class ContinuousBook:
             self._resting[order.id] = self._ladder(order.side, order.zone).add(order, left)
         return matches
 
+    def around(self, order: Order) -> list[Order]:
+        """The part of the book that explains the placement of `order`, asked for before it is placed: what is left of
+        the resting orders that it will look at, best first, of the next one, and of the best of its own side.
+        """
+        seen = self._look(order)
+        own = [entry for ladder in self._ladders.values() if ladder.side is order.side and (entry := ladder.top())]
+        if own:
+            seen.append(min(own, key=lambda entry: (self._own_cost(entry[3].order), entry[1], entry[2]))[3])
+        return [_with_rest(resting.order, resting.rest_wh) for resting in seen]
+
     def restore(self, order: Order, rest_wh: int) -> None:
         """Put an order into the book with `rest_wh` left, without matching; an order of that id is replaced, 0 removes.
 
@@ -163,6 +174,27 @@ class ContinuousBook:
         every.sort(key=lambda level: (level.side is Side.BID, _rank(level), level.zone))
         return every
 
+    def _own_cost(self, order: Order) -> int:
+        price = self.fees.energy_price_micro(order)
+        return price if order.side is Side.OFFER else -price
+
+    def _look(self, order: Order) -> list[_Resting]:
+        """The resting orders that the placement of `order` looks at, and the best one that it does not reach."""
+        facing = self._facing(order.side, order.zone)
+        taken: list[tuple[_Ladder, _Entry]] = []
+        seen: list[_Resting] = []
+        left = order.energy_wh
+        while (found := _best(facing, None)) is not None:
+            ladder, entry, _ = found
+            seen.append(entry[3])
+            if not left or entry[0] + self._tolls(order.side, order.zone, ladder.zone)[0] > -_key(order):
+                break
+            left -= _fill(order, left, entry[3])
+            taken.append((ladder, heappop(ladder.heap)))
+        for ladder, entry in taken:
+            heappush(ladder.heap, entry)
+        return seen
+
     def _ladder(self, side: Side, zone: str) -> _Ladder:
         ladder = self._ladders.get((side, zone))
         if ladder is None:
@@ -194,7 +226,7 @@ class ContinuousBook:
         facing = self._facing(order.side, order.zone)
         buys = order.side is Side.BID
         budget = -_key(order)
-        left, least, owner = order.energy_wh, order.min_fill_wh, order.owner
+        left = order.energy_wh
         passed: list[tuple[_Ladder, _Entry]] = []
         while left:
             found = _best(facing, budget)
@@ -202,24 +234,19 @@ class ContinuousBook:
                 break
             ladder, entry, part = found
             resting = entry[3]
-            rest = resting.rest_wh
-            fill = left if left < rest else rest
-            if (
-                resting.order.owner == owner
-                or (fill < least and fill != left)
-                or (fill < resting.least_wh and fill != rest)
-            ):
+            fill = _fill(order, left, resting)
+            if not fill:
                 passed.append((ladder, heappop(ladder.heap)))
                 continue
             price = entry[0] + part
             matches.append(Match(order.id, entry[2], fill, price) if buys else Match(entry[2], order.id, fill, -price))
             left -= fill
-            if fill == rest:
+            if fill == resting.rest_wh:
                 heappop(ladder.heap)
                 ladder.drop(resting)
                 del self._resting[entry[2]]
             else:
-                resting.rest_wh = rest - fill
+                resting.rest_wh -= fill
                 resting.level[0] -= fill
         for ladder, entry in passed:
             heappush(ladder.heap, entry)
@@ -230,8 +257,24 @@ def _rank(level: Level) -> int:
     return level.price_micro if level.side is Side.OFFER else -level.price_micro
 
 
-def _best(facing: _Facing, budget: int) -> tuple[_Ladder, _Entry, int] | None:
-    """The best order within `budget` across zones: price after all fees, then time, then id."""
+def _fill(order: Order, left: int, resting: _Resting) -> int:
+    """Watt-hours that an incoming order with `left` to go trades with a resting one: 0 when it passes over it."""
+    rest = resting.rest_wh
+    fill = left if left < rest else rest
+    if resting.order.owner == order.owner:
+        return 0
+    if (fill < order.min_fill_wh and fill != left) or (fill < resting.least_wh and fill != rest):
+        return 0
+    return fill
+
+
+def _with_rest(order: Order, rest_wh: int) -> Order:
+    """An order as it stands: only its rest is ordered still."""
+    return replace(order, energy_wh=rest_wh, min_fill_wh=min(order.min_fill_wh, rest_wh))
+
+
+def _best(facing: _Facing, budget: int | None) -> tuple[_Ladder, _Entry, int] | None:
+    """The best order across zones, within `budget` if there is one: price after all fees, then time, then id."""
     best: tuple[_Ladder, _Entry, int] | None = None
     best_cost = 0
     for ladder, toll, part in facing:
@@ -239,7 +282,7 @@ def _best(facing: _Facing, budget: int) -> tuple[_Ladder, _Entry, int] | None:
         if entry is None:
             continue
         cost = entry[0] + toll
-        if cost > budget:
+        if budget is not None and cost > budget:
             continue
         if best is None or (cost, entry[1], entry[2]) < (best_cost, best[1][1], best[1][2]):
             best, best_cost = (ladder, entry, part), cost

@@ -103,7 +103,7 @@ class Cleared:
     """What an auction found. Without a trade `price_micro`, `interval` and the marginal orders are None.
 
     `price_micro` is also None for pay-as-bid, where each match has its own. `refused_offer` and `refused_bid` are the
-    best orders of each side that traded nothing.
+    best orders of each side that traded nothing; `held_owner` is who could have traded more only with himself.
     """
 
     rule: Rule
@@ -115,3 +115,4 @@ class Cleared:
     marginal_bid: Order | None = None
     refused_offer: Order | None = None
     refused_bid: Order | None = None
+    held_owner: str | None = None

@@ -97,7 +97,7 @@ class Winners:
     bids: Filled
     volume_wh: int
     interval: Interval
-    held: int | None
+    held: str | None
 
 
 def sides_of(orders: Iterable[Order], fees: Fees) -> tuple[SideOfBook, SideOfBook]:
@@ -151,7 +151,13 @@ def _fill_both(offers: SideOfBook, bids: SideOfBook, volume: int, first_offers: 
         sold = _fill(offers, first_offers, volume, held=held, most_wh=sells)
         bought = _fill(bids, first_bids, volume, held=held, most_wh=volume - sells)
     filled_offers, filled_bids = Filled(offers, sold.tolist()), Filled(bids, bought.tolist())
-    return Winners(filled_offers, filled_bids, volume, _interval(filled_offers, filled_bids, held), held)
+    interval = _interval(filled_offers, filled_bids, held)
+    return Winners(filled_offers, filled_bids, volume, interval, None if held is None else _name(offers, held))
+
+
+def _name(offers: SideOfBook, owner: int) -> str:
+    """Name of an owner who stands on both sides."""
+    return offers.orders[int(np.argmax(offers.owner == owner))].owner
 
 
 def _fill(side: SideOfBook, first: int, volume: int, *, held: int | None = None, most_wh: int = 0) -> Wh:
