@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from pathlib import Path
@@ -36,7 +36,7 @@ Rows = dict[str, dict[datetime, Reading]]
 def read_file(path: Path) -> Community:
     """The community of a file; raises DataProblem naming the line and what is wrong."""
     try:
-        with _open(path) as lines:
+        with open_text(path) as lines:
             return parse(lines, name=path.name)
     except (OSError, EOFError) as problem:
         raise DataProblem(f"{path} cannot be read: {problem}") from problem
@@ -44,7 +44,8 @@ def read_file(path: Path) -> Community:
         raise DataProblem(f"{path} is not UTF-8 text") from problem
 
 
-def _open(path: Path) -> IO[str]:
+def open_text(path: Path) -> IO[str]:
+    """The file as UTF-8 text; `.gz` is unpacked while it is read."""
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
@@ -53,18 +54,14 @@ def _open(path: Path) -> IO[str]:
 def parse(lines: Iterable[str], *, name: str) -> Community:
     """The community of CSV lines; `name` is the file's name for messages."""
     reader = csv.DictReader(lines, skipinitialspace=True)
-    header = [(field or "").strip().lower().replace(" ", "_") for field in reader.fieldnames or ()]
-    missing = [column for column in COLUMNS if column not in header]
-    if missing:
-        raise DataProblem(f"{name}: the header line lacks {', '.join(missing)}; it must name {', '.join(COLUMNS)}")
-    reader.fieldnames = header
+    reader.fieldnames = header_of(reader.fieldnames or (), name)
     rows: Rows = {}
     length: timedelta | None = None
     for row in reader:
         where = f"{name}, line {reader.line_num}"
         if reader.line_num > MAX_ROWS:
             raise DataProblem(f"{name} has more than {MAX_ROWS:,} lines")
-        household, reading, end = _row(row, where)
+        household, reading, end = parse_row(row, where)
         length = length or end - reading.start
         if end - reading.start != length:
             raise DataProblem(f"{where}: the interval lasts {end - reading.start}, those before last {length}")
@@ -77,7 +74,17 @@ def parse(lines: Iterable[str], *, name: str) -> Community:
     return _community(rows, length, name)
 
 
-def _row(row: Mapping[str, str | None], where: str) -> tuple[str, Reading, datetime]:
+def header_of(fields: Sequence[str], name: str) -> list[str]:
+    """The names of the columns as they are looked up; raises DataProblem when one is missing."""
+    header = [(field or "").strip().lower().replace(" ", "_") for field in fields]
+    missing = [column for column in COLUMNS if column not in header]
+    if missing:
+        raise DataProblem(f"{name}: the header line lacks {', '.join(missing)}; it must name {', '.join(COLUMNS)}")
+    return header
+
+
+def parse_row(row: Mapping[str, str | None], where: str) -> tuple[str, Reading, datetime]:
+    """Household, reading and end of a row; raises DataProblem that begins with `where`."""
     household = (row["household"] or "").strip()
     if not household or len(household) > 80 or not household.isprintable():
         raise DataProblem(f"{where}: household must be a name of 1 to 80 characters")

@@ -58,11 +58,11 @@ def model_homes(now: datetime) -> Community:
     local = now.astimezone(STANDARD_TIME)
     end = local.replace(hour=0, minute=0, second=0, microsecond=0)
     starts = [(end - timedelta(hours=hours)).astimezone(UTC) for hours in range(DAYS * 24, 0, -1)]
-    sky = _clear_sky(starts)
+    sky = clear_sky([start + timedelta(minutes=30) for start in starts])
     homes = []
     for place, yearly_kwh in enumerate(YEARLY_KWH):
         roof = ROOFS[place] if place < len(ROOFS) else None
-        generation = _generation_wh(roof, sky) if roof is not None else [0] * len(starts)
+        generation = [max(0, round(value)) for value in power_w(roof, sky)] if roof is not None else [0] * len(starts)
         consumption = _consumption_wh(place, yearly_kwh, starts)
         readings = tuple(map(Reading, starts, consumption, generation))
         name = f"Home {place + 1}"
@@ -81,12 +81,12 @@ def _consumption_wh(place: int, yearly_kwh: int, starts: list[datetime]) -> list
     return found
 
 
-def _clear_sky(starts: list[datetime]) -> dict[str, Any]:
-    """Sun's position and clear-sky irradiance (W/m²) at the middle of each hour."""
+def clear_sky(moments: list[datetime]) -> dict[str, Any]:
+    """Sun's position and clear-sky irradiance (W/m²) at each moment."""
     import pandas as pd
     from pvlib import atmosphere, clearsky, irradiance, solarposition
 
-    times = pd.DatetimeIndex([start + timedelta(minutes=30) for start in starts])
+    times = pd.DatetimeIndex(moments)
     position = solarposition.get_solarposition(times, LATITUDE, LONGITUDE, altitude=ALTITUDE_M)
     pressure = atmosphere.alt2pres(ALTITUDE_M)
     airmass = atmosphere.get_absolute_airmass(
@@ -96,8 +96,8 @@ def _clear_sky(starts: list[datetime]) -> dict[str, Any]:
     return {"position": position, "sky": sky, "extra": irradiance.get_extra_radiation(times), "airmass": airmass}
 
 
-def _generation_wh(roof: Roof, sky: dict[str, Any]) -> list[int]:
-    """Hourly energy of a roof at 25 °C air temperature, in whole Wh."""
+def power_w(roof: Roof, sky: dict[str, Any]) -> Any:
+    """Power of a roof at 25 °C air temperature, W, a pandas series over the sky's moments; may dip below 0 by noise."""
     from pvlib import irradiance, temperature
 
     plane = irradiance.get_total_irradiance(
@@ -106,5 +106,4 @@ def _generation_wh(roof: Roof, sky: dict[str, Any]) -> list[int]:
         model="haydavies",
     )["poa_global"].fillna(0)  # fmt: skip
     cell = temperature.faiman(plane, temp_air=25)
-    power_w = plane / 1000 * roof.capacity_w * (1 + TEMPERATURE_COEFFICIENT * (cell - 25)) * SYSTEM_EFFICIENCY
-    return [max(0, round(value)) for value in power_w]
+    return plane / 1000 * roof.capacity_w * (1 + TEMPERATURE_COEFFICIENT * (cell - 25)) * SYSTEM_EFFICIENCY
