@@ -109,6 +109,15 @@ FROM expected AS e FULL JOIN leaderboard AS b
     AND b.holder_id = e.holder_id
 WHERE coalesce(e.net_g, 0) <> coalesce(b.net_g, 0) LIMIT $1
 """
+_CORRECTED = """
+SELECT t.community::bigint AS community,
+    sum(div(t.delivered_wh::numeric * f.mg_per_kwh, 1000000)
+        - div(first.delivered_wh::numeric * f.mg_per_kwh, 1000000))::bigint AS grams
+FROM trade_settlements AS first
+JOIN energy_trades AS t ON t.chain = first.chain AND t.trade_id = first.trade_id
+JOIN emission_factors AS f ON f.chain = t.chain AND f.factor_id = t.factor_id
+WHERE first.chain = $1 AND first.revision = 0 AND t.claim_g > 0 AND t.ineligible_reason IS NULL GROUP BY t.community
+"""
 _PEOPLE = """
 SELECT t.trade_id, p.name, p.user_id, p.address FROM energy_trades AS t
 CROSS JOIN LATERAL (VALUES ('seller_id', t.seller_id, t.seller_address), ('buyer_id', t.buyer_id, t.buyer_address))
@@ -178,6 +187,16 @@ async def compare_transfers(snapshot: Snapshot, chain: int, findings: Findings) 
     for row in await snapshot.rows(_ORPHANED, chain, findings.limit):
         left = row["left_g"] if row["left_g"] else row["released_g"]
         findings.add(Difference(Code.TRANSFER_WRONG, hex_of(row["trade_id"]), "left of an orphaned trade", 0, left))
+
+
+async def compare_corrections(snapshot: Snapshot, chain: int, ordered_g: Mapping[int, int], findings: Findings) -> None:
+    """What deliveries changed after their release is what signed corrections order, community by community."""
+    changed_g = {row["community"]: row["grams"] for row in await snapshot.rows(_CORRECTED, chain)}
+    for community in sorted(changed_g.keys() | ordered_g.keys()):
+        expected, found = changed_g.get(community, 0), ordered_g.get(community, 0)
+        if expected != found:
+            subject, note = f"corrections of community {community}", "by deliveries, and by signed corrections"
+            findings.add(Difference(Code.TRANSFER_WRONG, subject, "grams", expected, found, note))
 
 
 async def compare_boards(snapshot: Snapshot, findings: Findings) -> None:

@@ -155,7 +155,7 @@ class _Comparison:
         )
         counted = await trades.run(spool, anchor.number)
         newer = await self._newer(reader, chain, anchor)
-        documents = await self._documents(reader, anchor, counted)
+        documents = await self._documents(reader, chain, anchor, counted)
         await balances.compare_balances(
             self.database, chain, anchor.number, sorted(late), counted.expected_g, self.findings
         )
@@ -188,7 +188,7 @@ class _Comparison:
             self.findings.add(Difference(Code.TRADE_EXTRA, hex_of(row["trade_id"]), "block_number", note=note))
         return int(await self.database.value(_NEWER, chain, anchor.number) or 0)
 
-    async def _documents(self, reader: ChainReader, anchor: Anchor, counted: TradeTotals) -> int:
+    async def _documents(self, reader: ChainReader, chain: int, anchor: Anchor, counted: TradeTotals) -> int:
         check = DocumentCheck(self.request.deployment, self.request.operator)
         async for row in self.database.stream(_DOCUMENTS):
             document = _document(row)
@@ -200,6 +200,7 @@ class _Comparison:
             for row in await self.database.rows(_CLAIMS)
         }
         self.findings.extend(check.finish(claims))
+        await balances.compare_corrections(self.database, chain, check.corrected, self.findings)
         for account, grams in check.effects.items():
             if len(account) == 20:
                 counted.expected_g[account] += grams

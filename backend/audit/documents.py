@@ -69,7 +69,8 @@ class DocumentCheck:
     """Walks documents ordered by account and sequence. `operator` None: the first operator document names it.
 
     `accepted` holds (account, hash, signature) that a contract wallet accepts (EIP-1271), for signatures that no key
-    made. `owed` and `paid` count by reserve what corrections left as claims, and what was paid of them.
+    made. `owed` and `paid` count by reserve what corrections left as claims, and what was paid of them; `corrected` the
+    grams that corrections order, by community.
     """
 
     deployment: Deployment
@@ -79,6 +80,7 @@ class DocumentCheck:
     effects: Counter[bytes] = field(default_factory=Counter)
     owed: Counter[bytes] = field(default_factory=Counter)
     paid: Counter[bytes] = field(default_factory=Counter)
+    corrected: Counter[int] = field(default_factory=Counter)
     _account: bytes | None = None
     _sequence: int = 0
     _hash: bytes = bytes(32)
@@ -98,6 +100,8 @@ class DocumentCheck:
         if primary != "CarbonCorrection":
             yield from _moves_differ(ordered, booked, subject)
         else:
+            for item in document.body["items"]:
+                self.corrected[int(item["community"])] += int(item["grams"])
             yield from self._corrections_differ(ordered, booked, subject)
         if primary not in OPERATOR_SIGNS:
             for _kind, debit, credit, grams, _trade, _cycle in ordered:

@@ -24,6 +24,8 @@ t.delivery_minutes, t.delivery_date, t.consented, t.ineligible_reason, t.claim_g
 t.status, t.cycle, t.block_number, t.block_hash, t.tx_hash, t.log_index,
 extract(epoch FROM t.block_time)::bigint AS block_time,
 t.seller_id, t.buyer_id, t.consent_block_number, t.consent_block_hash, t.consent_tx_hash,
+(SELECT array_agg(s.delivered_wh ORDER BY s.revision) FROM trade_settlements AS s
+ WHERE s.chain = t.chain AND s.trade_id = t.trade_id) AS deliveries,
 (SELECT jsonb_agg(jsonb_build_array(c.kind, c.debit_account, c.debit_bucket, c.credit_account, c.credit_bucket, c.grams,
     c.cycle, c.document_id, c.community, extract(epoch FROM c.delivery_start)::bigint))
  FROM carbon_transactions AS c WHERE c.chain = t.chain AND c.trade_id = t.trade_id) AS entries
@@ -165,12 +167,23 @@ class TradeComparison:
 
     def _check_ledger(self, trade: Trade, row: Row) -> None:
         factor = self.history.factors.get(trade.factor_id)
-        delivered_wh = row["delivered_wh"] if row["settled_at"] else None
+        delivered_wh = self._first_delivered(row)
         booked = Booked(row["status"], row["cycle"], delivered_wh, refused=self._is_same_person(trade, row))
         rate = factor.mg_per_kwh if factor else 0
         for what, expected, found in check(trade, booked, entries_of(row), rate):
             self._wrong(trade, what, expected, found)
         self.totals.expected_g[trade.buyer] -= settlement(trade, booked, rate)[1]
+
+    def _first_delivered(self, row: Row) -> int | None:
+        """What carbon was released by; the deliveries since are corrections, and the last of them is the trade's."""
+        if not row["settled_at"]:
+            return None
+        deliveries = row["deliveries"] or [row["delivered_wh"]]
+        if deliveries[-1] != row["delivered_wh"]:
+            subject = hex_of(row["trade_id"])
+            found = row["delivered_wh"]
+            self.findings.add(Difference(Code.TRADE_TAMPERED, subject, "delivered_wh", deliveries[-1], found))
+        return int(deliveries[0])
 
     def _wrong(self, trade: Trade, what: str, expected: Any, found: Any) -> None:
         self.findings.add(Difference(Code.TRANSFER_WRONG, hex_of(trade.trade_id), what, expected, found))

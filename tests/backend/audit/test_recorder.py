@@ -22,7 +22,7 @@ from backend.core.crypto import sign
 from backend.core.db import Actor
 from backend.market import decoding
 from tests.backend.audit.stage import COMMUNITY
-from tests.backend.market.conftest import FINALITY_DEPTH, OPERATOR, town
+from tests.backend.market.conftest import FINALITY_DEPTH, OPERATOR, grams, town
 
 AUDIT = Path(backend.audit.__file__).parent
 __all__ = ["town"]
@@ -70,21 +70,15 @@ async def test_audit__a_day_of_the_real_recorder__finds_nothing(town, check):
 
 
 async def test_audit__spending_and_corrections_of_the_real_ledger__finds_nothing(town, check):
-    town.stage.fill(1, 2, 2_000_000)
+    town.stage.fill(1, 2, 8_000_000)
     await town.confirm(FINALITY_DEPTH)
-    await town.read(1, export=2_500_000, production=2_500_000)
-    await town.read(2, **{"import": 2_500_000})
+    await town.read(1, export=9_000_000, production=9_000_000)
+    await town.read(2, **{"import": 8_000_000})
     await town.settle()
-    chain, now = town.chain, datetime.now(UTC)
-
-    async def correct(grams: int) -> None:
-        async with town.db.begin() as session:
-            await adjustments.correct(
-                session, [Correction(COMMUNITY, grams)], operator=OPERATOR, chain=chain.id, now=now
-            )
-
-    await correct(-1_500_000)
-    await correct(200_000)
+    for export in (4_000_000, 4_500_000):
+        await town.reread(1, export=export)
+        await town.settle()
+    now = datetime.now(UTC)
     actor, wallet, expiry = Actor(user_id=town.people[2]), town.stage.address(2), int(now.timestamp()) + 600
     domain, head = await orders.prepare(town.db, wallet, actor=actor)
     retirement = Retirement(wallet, 500, "for the river", head.sequence + 1, head.hash, expiry)
@@ -105,10 +99,13 @@ async def test_audit__spending_and_corrections_of_the_real_ledger__finds_nothing
 
 
 async def test_audit__claim_on_a_reserve_forgiven__is_found(town, check, databases):
-    async with town.db.begin() as session:
-        await adjustments.correct(
-            session, [Correction(COMMUNITY, -1_500_000)], operator=OPERATOR, chain=town.chain.id, now=datetime.now(UTC)
-        )
+    town.stage.fill(1, 2, 4_000_000)
+    await town.confirm(FINALITY_DEPTH)
+    await town.read(1, export=4_000_000, production=4_000_000)
+    await town.read(2, **{"import": 4_000_000})
+    await town.settle()
+    await town.reread(1, export=0)
+    await town.settle()
     connection = await asyncpg.connect(databases.superuser)
     await connection.execute("UPDATE carbon_reserve_claims SET grams = grams - 1000")
     await connection.close()
@@ -116,7 +113,37 @@ async def test_audit__claim_on_a_reserve_forgiven__is_found(town, check, databas
     report = await check()
 
     (wrong,) = list(report.findings)
-    assert (wrong.code, wrong.expected, wrong.found) == ("balance.wrong", 500_000, 499_000)
+    owed_g = grams(4_000_000) - 1_000_000
+    assert (wrong.code, wrong.expected, wrong.found) == ("balance.wrong", owed_g, owed_g - 1000)
+
+
+async def test_audit__correction_that_no_delivery_stands_behind__is_found(town, check, databases):
+    async with town.db.begin() as session:
+        await adjustments.correct(
+            session, [Correction(COMMUNITY, 70_000)], operator=OPERATOR, chain=town.chain.id, now=datetime.now(UTC)
+        )
+
+    report = await check()
+
+    (wrong,) = list(report.findings)
+    assert (wrong.code, wrong.subject) == ("ledger.wrong_transfer", f"corrections of community {COMMUNITY}")
+    assert (wrong.expected, wrong.found) == (0, 70_000)
+
+
+async def test_audit__delivery_of_a_trade_changed_behind_the_corrections__is_found(town, check, databases):
+    trade_id = town.stage.fill(1, 2, 2_000)
+    await town.confirm(FINALITY_DEPTH)
+    await town.read(1, export=1_500, production=2_000)
+    await town.read(2, **{"import": 2_000})
+    await town.settle()
+    async with town.db.begin() as session:
+        await session.execute(text("UPDATE energy_trades SET delivered_wh = 2000"))
+
+    report = await check()
+
+    assert ("trade.tampered", "0x" + trade_id.hex(), "delivered_wh") in {
+        (found.code.value, found.subject, found.field) for found in report.findings
+    }
 
 
 async def test_audit__trades_orphaned_and_mined_again__finds_nothing(town, check):

@@ -25,7 +25,7 @@ from backend.core.db import Database
 from backend.core.ids import uuid7
 from backend.market.posting import Posted, Poster
 from backend.market.projection import TradeProjector
-from backend.market.settlement.settling import settle_due
+from backend.market.settlement.settling import readings_changed, settle_due
 from backend.market.types import Claim
 from scripts.embedded.anvil import Anvil
 from tests.backend.audit.stage import COMMUNITY, DELIVERY, MG_PER_KWH, Stage
@@ -94,6 +94,21 @@ class Town:
                     "by": attestation, "now": AFTER, **known,
                 },
             )  # fmt: skip
+
+    async def reread(self, person: int, *, now: datetime = AFTER, **sums: int | None) -> int:
+        """Correct a stored reading and announce it; how many settled intervals it touches."""
+        columns = ", ".join(f"{name}_wh = :{name}" for name in sums)
+        async with self.db.begin() as session:
+            await session.execute(
+                text(f"UPDATE energy_production SET {columns}, revision = revision + 1 WHERE house_id = :house"),
+                {"house": self.houses[person], **sums},
+            )
+        return await self.announce(person, now=now)
+
+    async def announce(self, person: int, *, now: datetime = AFTER) -> int:
+        """Tell settlement that readings of the person's house are new or changed."""
+        end = START + timedelta(minutes=15)
+        return await readings_changed(self.db, [100 + person], start=START, end=end, now=now)
 
     async def settle(self, now: datetime = AFTER, deadline: timedelta = timedelta(days=3)) -> int:
         """Settle what can be settled."""
