@@ -33,6 +33,9 @@ COMMANDS = {
     "audit": Entry("Rebuild everything from the chain and compare.", "backend/audit/cli.py", "scripts.cli.plain:audit"),
     "verify": Entry("Verify the proof bundle of one trade.", "backend/audit/cli.py", "scripts.cli.plain:verify"),
     "bench": Entry("Measure: gas, trades, follower, reads, …", "tests/bench", "scripts.cli.bench:bench"),
+    "market": Entry(
+        "Clear orders or a receipt anew.", "backend/market/clearing/checking.py", "scripts.cli.market:market"
+    ),
     "admin": Entry("Super admins: create.", "backend/accounts/people.py", "scripts.cli.admin:admin"),
     "doctor": Entry("What is missing, and how to get it.", "scripts/doctor.py", "scripts.cli.plain:doctor"),
     "reset": Entry("Throw the local chain and database away.", "scripts/cli/reset.py", "scripts.cli.reset:reset"),

@@ -8,13 +8,13 @@ from the seller's zone to the buyer's, is the buyer's and exists in the continuo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from backend.market.clearing.types import Match, Order, Side
+from backend.market.clearing.types import MAX_PRICE_MICRO, Match, Order, Side
 
 WH_PER_KWH = 1000
 
 
 class FeesInvalid(ValueError):
-    """A fee that is negative."""
+    """A fee that no book can hold; the text says which bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class Fees:
 
     def __post_init__(self) -> None:
         every = [self.community_micro_per_kwh, *self.grid_micro_per_kwh.values(), *self.pair_micro_per_kwh.values()]
-        if min(every) < 0:
-            raise FeesInvalid(f"a fee is {min(every)} micro-units per kWh; fees are never negative")
+        if not 0 <= min(every) <= max(every) <= MAX_PRICE_MICRO:
+            raise FeesInvalid(f"fees lie between {min(every)} and {max(every)}; 0 to {MAX_PRICE_MICRO} are possible")
 
     def seller_micro_per_kwh(self, zone: str) -> int:
         """What a seller of `zone` bears: the smaller half of the community fee and his grid fee."""

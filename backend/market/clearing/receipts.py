@@ -15,7 +15,7 @@ from backend.market.clearing.continuous import ContinuousBook
 from backend.market.clearing.explaining import explain_auction, explain_placement
 from backend.market.clearing.fees import Fees
 from backend.market.clearing.types import Cleared, Match, Order, Rule, Side
-from backend.market.clearing.wire import canonical, fees_from, fees_row
+from backend.market.clearing.wire import canonical, fees_from, fees_row, order_from
 
 FORMAT = "gridx-receipt-1"
 FACTS = ("rule", "fees", "orders", "incoming")
@@ -78,6 +78,11 @@ def book_hash(receipt: Mapping[str, Any]) -> bytes:
         return bytes.fromhex(_hash({name: receipt[name] for name in FACTS})[2:])
     except (KeyError, TypeError) as error:
         raise ReceiptInvalid(f"not a receipt: {error!r}") from error
+
+
+def hash_of_book(rule: Rule, orders: Iterable[Order], fees: Fees) -> str:
+    """The hash of a whole book, `0x` and 64 hexadecimal digits; the sequence of `orders` does not matter."""
+    return _hash(_facts(rule, sorted(orders, key=lambda order: order.id), fees, None))
 
 
 def faults_of(receipt: Mapping[str, Any]) -> list[str]:
@@ -154,13 +159,15 @@ def _read(receipt: Mapping[str, Any]) -> tuple[Rule, list[Order], Fees, Order | 
 
 
 def _order(row: Mapping[str, Any]) -> Order:
-    return Order(
-        id=row["id"],
-        side=Side(row["side"]),
-        energy_wh=row["energyWh"],
-        price_micro=row["priceMicro"],
-        time=row["time"],
-        house=row["owner"],
-        zone=row["zone"],
-        min_fill_wh=row["minFillWh"],
+    return order_from(
+        {
+            "id": row["id"],
+            "side": row["side"],
+            "energy_wh": row["energyWh"],
+            "price_micro": row["priceMicro"],
+            "time": row["time"],
+            "house": row["owner"],
+            "zone": row["zone"],
+            "min_fill_wh": row["minFillWh"],
+        }
     )
