@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from backend.market.clearing.types import Rule
 from backend.market.orders.typed_data import Order
 
 ORDER_LIFE = timedelta(days=7)  # after delivery starts; an order cannot be logged for longer
@@ -34,14 +35,6 @@ class OrderState(StrEnum):
     FILLED = "FILLED"
     CANCELLED = "CANCELLED"
     CLOSED = "CLOSED"
-
-
-class Rule(StrEnum):
-    """How a community's orders are matched."""
-
-    CONTINUOUS = "continuous"
-    UNIFORM = "uniform"
-    PAY_AS_BID = "pay-as-bid"
 
 
 class IntervalState(StrEnum):

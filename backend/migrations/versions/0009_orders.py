@@ -215,6 +215,7 @@ CREATE TABLE offer_reservations (
     buyer_id uuid NOT NULL,
     buyer_address bytea NOT NULL CHECK (length(buyer_address) = 20),
     energy_wh bigint NOT NULL CHECK (energy_wh > 0),
+    nonce numeric(24) NOT NULL CHECK (nonce >= 0),
     reserved_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL CHECK (expires_at > reserved_at),
     ended_at timestamptz,
@@ -223,15 +224,33 @@ CREATE TABLE offer_reservations (
 --;;
 COMMENT ON TABLE offer_reservations IS 'Energy of a direct offer held for one buyer, who alone was shown the signature'
 --;;
+COMMENT ON COLUMN offer_reservations.nonce IS 'Suggested to the buyer for fillOffer; his nonces share a word'
+--;;
+CREATE INDEX offer_reservations_buyer ON offer_reservations (buyer_address)
+--;;
+CREATE INDEX offer_reservations_lapse ON offer_reservations (expires_at) WHERE ended_at IS NULL
+--;;
+CREATE TABLE offer_fills (
+    chain smallint NOT NULL REFERENCES chains (id),
+    trade_id bytea NOT NULL CHECK (length(trade_id) = 32),
+    order_id uuid NOT NULL REFERENCES orders,
+    energy_wh bigint NOT NULL CHECK (energy_wh > 0),
+    filled_at timestamptz NOT NULL,
+    undone_at timestamptz,
+    PRIMARY KEY (chain, trade_id)
+)
+--;;
+COMMENT ON TABLE offer_fills IS 'Confirmed fills of direct offers, each once in taken_wh; undone when orphaned'
+--;;
 CREATE INDEX offer_reservations_order ON offer_reservations (order_id) WHERE ended_at IS NULL
 --;;
 GRANT USAGE ON settlement_nonces TO gridx_service
 --;;
 GRANT SELECT ON books TO gridx_api, gridx_audit
 --;;
-GRANT SELECT, INSERT, UPDATE ON books, order_lanes TO gridx_service
+GRANT SELECT, INSERT, UPDATE ON books, order_lanes, offer_fills TO gridx_service
 --;;
-GRANT SELECT ON order_lanes TO gridx_audit
+GRANT SELECT ON order_lanes, offer_fills TO gridx_audit
 """
 
 
@@ -252,7 +271,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the tables, dependants first."""
-    for table in ("offer_reservations", "matches", "match_receipts", "orders", "order_lanes", "books"):
+    for table in ("offer_fills", "offer_reservations", "matches", "match_receipts", "orders", "order_lanes", "books"):
         run(f"DROP TABLE {table}")
     run("DROP SEQUENCE settlement_nonces")
     run("DROP INDEX chain_events_cancels")
