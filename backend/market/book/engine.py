@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Places orders: in groups (≤ 5 ms, ≤ 500) over many books, one transaction each, answered after its commit.
+
+The rows are the truth. Memory of a book is brought up to the version of its locked row before it is used, and thrown
+away when a transaction fails, so any number of processes may place orders in the same books.
+"""
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.chain.types import Chain
+from backend.core.clock import utc_now
+from backend.core.db import Database
+from backend.core.errors import Refusal
+from backend.core.failpoints import failpoint
+from backend.market.book import queries
+from backend.market.book.errors import BookOutOfStep
+from backend.market.book.matching import Turn
+from backend.market.book.memory import BookMemory, Shelf
+from backend.market.book.types import BookKey, BookRow, LastLook, Placed
+from backend.market.book.writing import write
+from backend.market.orders.types import NewOrder, OrderState
+
+GROUP_WINDOW_S = 0.005
+GROUP_LIMIT = 500
+_ATTEMPTS = 3
+FAILPOINTS = ("book.after_lock", "book.after_match", "book.before_commit", "book.after_commit")
+_AWAY = (
+    OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, InterfaceError, OperationalError, PoolTimeout,
+)  # fmt: skip
+_PASSING = ("40001", "40P01")  # serialisation failure, deadlock
+
+
+@dataclass(slots=True)
+class _Waiting:
+    order: NewOrder
+    answer: asyncio.Future[Placed]
+    since: float
+
+    @property
+    def key(self) -> BookKey:
+        return BookKey(self.order.chain, self.order.community, self.order.delivery_start)
+
+    def say(self, outcome: Placed | BaseException) -> None:
+        """Answer; what a placement led to is said after its commit only."""
+        if self.answer.done():
+            return
+        if isinstance(outcome, Placed):
+            self.answer.set_result(outcome)
+        else:
+            self.answer.set_exception(outcome)
+
+
+class Engine:
+    """The book's engine of one chain. One a process; `place` may be called by any number of requests at once.
+
+    `db` works as gridx_service. `last_look` refuses orders under the lock of their books.
+    """
+
+    def __init__(self, db: Database, chain: Chain, last_look: LastLook) -> None:
+        self._db = db
+        self._chain = chain
+        self._last_look = last_look
+        self._shelf = Shelf()
+        self._queue: list[_Waiting] = []
+        self._draining: asyncio.Task[None] | None = None
+
+    async def place(self, order: NewOrder) -> Placed:
+        """Make an order durable and match it. Raises the refusal of its book, of its gate, or of the last look."""
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(order, loop.create_future(), time.monotonic())
+        self._queue.append(waiting)
+        if self._draining is None or self._draining.done():
+            self._draining = loop.create_task(self._drain())
+        return await waiting.answer
+
+    def forget(self) -> None:
+        """Throw all memory away, as a restart does."""
+        self._shelf = Shelf()
+
+    async def _drain(self) -> None:
+        while self._queue:
+            age = time.monotonic() - self._queue[0].since
+            if len(self._queue) < GROUP_LIMIT and age < GROUP_WINDOW_S:
+                await asyncio.sleep(GROUP_WINDOW_S - age)
+            group, self._queue = self._queue[:GROUP_LIMIT], self._queue[GROUP_LIMIT:]
+            await self._handle(group)
+
+    async def _handle(self, group: Sequence[_Waiting]) -> None:
+        """Place a group; when that fails, its halves, so that whoever is at fault fails alone."""
+        for _ in range(_ATTEMPTS):
+            try:
+                outcomes = await self._settle(group)
+            except Exception as error:
+                failed = error
+                for waiting in group:
+                    self._shelf.forget(waiting.key)
+                if not _may_pass(error):
+                    break
+            else:
+                for waiting, outcome in zip(group, outcomes, strict=True):
+                    waiting.say(outcome)
+                return
+        if len(group) == 1 or isinstance(failed, _AWAY):
+            for waiting in group:
+                waiting.say(failed)
+            return
+        middle = len(group) // 2
+        await self._handle(group[:middle])
+        await self._handle(group[middle:])
+
+    async def _settle(self, group: Sequence[_Waiting]) -> list[Placed | Refusal]:
+        """Place the orders of a group in one transaction; what became of each, in their sequence."""
+        keys = {waiting.key for waiting in group}
+        if unknown := [key for key in keys if key not in self._shelf]:
+            async with self._db.begin() as session:
+                await queries.make_books(session, unknown)
+        async with self._db.begin() as session:
+            rows = await queries.lock_books(session, keys)
+            await failpoint("book.after_lock")
+            now = utc_now()
+            memories = await remember(session, rows.values(), self._shelf)
+            turns = {key: Turn(row, memories[key]) for key, row in rows.items()}
+            refused = await self._judge(session, group, turns, now)
+            await failpoint("book.after_match")
+            await write(session, turns.values(), self._chain.contract_address, now)
+            await failpoint("book.before_commit")
+        await failpoint("book.after_commit")
+        self._shelf.trim()
+        return [refused.get(waiting.order.id) or turns[waiting.key].placed(waiting.order) for waiting in group]
+
+    async def _judge(
+        self, session: AsyncSession, group: Sequence[_Waiting], turns: Mapping[BookKey, Turn], now: datetime
+    ) -> dict[UUID, Refusal]:
+        """Place what may be placed; the refusals of the others."""
+        refused: dict[UUID, Refusal] = {}
+        for waiting in group:
+            try:
+                turns[waiting.key].check(waiting.order, now)
+            except Refusal as refusal:
+                refused[waiting.order.id] = refusal
+        refused |= await self._last_look(
+            session, [waiting.order for waiting in group if waiting.order.id not in refused]
+        )
+        for waiting in group:
+            if waiting.order.id not in refused:
+                turns[waiting.key].place(waiting.order)
+        return refused
+
+
+async def remember(session: AsyncSession, rows: Collection[BookRow], shelf: Shelf) -> dict[BookKey, BookMemory]:
+    """Memories of locked books as their rows stand: what is on the shelf, and all that changed since."""
+    memories = {row.key: shelf.take(row) for row in rows}
+    behind = [(row.key, memories[row.key].version) for row in rows if memories[row.key].version != row.version]
+    for key, order, state in await queries.changed_orders(session, behind):
+        memories[key].learn(order, is_open=state is OrderState.OPEN)
+    for row in rows:
+        memories[row.key].version = row.version
+    return memories
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the same transaction may succeed when it is tried again at once."""
+    cause = getattr(error, "orig", error)
+    return isinstance(error, BookOutOfStep) or getattr(cause, "sqlstate", None) in _PASSING
