@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What only the lock of a book makes certain about new orders: slot, capacity of the house, cancels on chain."""
+"""What only the lock of a book makes certain about new orders: slot, capacity, cancels on chain, an island's cap."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.errors import Refusal
 from backend.core.units import wh_to_kwh
+from backend.market.islands import rules as islands
 from backend.market.orders.errors import CancelledOnChain, OrderReplayed, OverCapacity, SlotUsed
 from backend.market.orders.lanes import cancels_of
 from backend.market.orders.types import NewOrder
@@ -25,7 +26,8 @@ FROM unnest($2::bytea[], $3::bytea[], $4::integer[], $5::timestamptz[]) WITH ORD
 """
 _COMMITTED = """
 SELECT x.house_id, x.delivery_start, x.is_bid,
-    sum(CASE x.state WHEN 'OPEN' THEN x.energy_wh ELSE x.matched_wh + x.taken_wh + x.reserved_wh END)::bigint AS energy_wh
+    sum(CASE x.state WHEN 'OPEN' THEN x.energy_wh
+        ELSE x.matched_wh + x.taken_wh + x.reserved_wh END)::bigint AS energy_wh
 FROM (SELECT DISTINCT * FROM unnest($1::uuid[], $2::timestamptz[]) AS u (house_id, delivery_start)) AS w
 JOIN orders x ON x.house_id = w.house_id AND x.delivery_start = w.delivery_start
 GROUP BY x.house_id, x.delivery_start, x.is_bid
@@ -51,9 +53,10 @@ async def last_look(session: AsyncSession, orders: Sequence[NewOrder]) -> dict[U
         for row in await fetch(session, _COMMITTED, [order.house_id for order in orders], starts)
     }
     cancels = await cancels_of(session, chain, sorted({(order.maker, order.slot >> 3) for order in orders}))
+    rules = await islands.rules_of(session, [(order.community, order.delivery_start) for order in orders])
     refused: dict[UUID, Refusal] = {}
     slots: set[tuple[bytes, int, datetime]] = set()
-    for order, state in zip(orders, states, strict=True):
+    for order, state, island in zip(orders, states, rules, strict=True):
         slot = order.maker, order.slot, order.delivery_start
         side = order.house_id, order.delivery_start, order.is_bid
         start = int(order.delivery_start.timestamp())
@@ -61,6 +64,7 @@ async def last_look(session: AsyncSession, orders: Sequence[NewOrder]) -> dict[U
         refusal = (
             _seen(state["known"], state["used"] or slot in slots, order)
             or (CancelledOnChain(slot=order.slot) if dead else None)
+            or islands.above_cap(island, order.price_micro_per_kwh)
             or _capacity(order, committed.get(side, 0))
         )
         if refusal is not None:
