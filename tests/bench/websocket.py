@@ -29,8 +29,8 @@ from backend.core.db import Database
 from backend.market.events import TradeSeen, TradesRecorded
 from scripts.embedded.process import ROOT, free_port
 from tests.bench._ground import report, wait_for_port
-from tests.bench._services import Services, services
 from tests.bench._servers import SERVERS
+from tests.bench._services import Services, services
 
 LIMIT_MS = 100.0
 SHARE = 1.5
