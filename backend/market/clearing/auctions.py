@@ -13,6 +13,8 @@ In both, fees belong to each side's zone; pair fees and minimum fills exist in t
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from backend.market.clearing.fees import NO_FEES, Fees
 from backend.market.clearing.pairing import Share, pairs_of
 from backend.market.clearing.types import Cleared, Match, Order, Rule
@@ -35,16 +37,10 @@ def _clear(rule: Rule, orders: Iterable[Order], fees: Fees) -> Cleared:
     if winners is None:
         return Cleared(rule, (), 0, refused_offer=_first(offers), refused_bid=_first(bids))
     price = winners.interval.middle_micro if rule is Rule.UNIFORM else None
-    bid_prices = bids.price.tolist()
-    matches = [
-        Match(
-            bids.orders[pair.bid].id,
-            offers.orders[pair.offer].id,
-            pair.energy_wh,
-            bid_prices[pair.bid] if price is None else price,
-        )
-        for pair in pairs_of(_shares(winners.offers), _shares(winners.bids))
-    ]
+    pairs = np.array(pairs_of(_shares(winners.offers), _shares(winners.bids)), dtype=np.int64)
+    prices = bids.price[pairs[:, 1]] if price is None else np.full(len(pairs), price)
+    named = zip(bids.ids(pairs[:, 1]), offers.ids(pairs[:, 0]), pairs[:, 2].tolist(), prices.tolist(), strict=True)
+    matches = [Match(*match) for match in named]
     return Cleared(
         rule,
         matches,
@@ -53,16 +49,19 @@ def _clear(rule: Rule, orders: Iterable[Order], fees: Fees) -> Cleared:
         interval=winners.interval,
         marginal_offer=winners.offers.marginal,
         marginal_bid=winners.bids.marginal,
-        refused_offer=winners.offers.refused(),
-        refused_bid=winners.bids.refused(),
+        refused_offer=winners.offers.refused,
+        refused_bid=winners.bids.refused,
         held_owner=winners.held,
     )
 
 
 def _first(side: SideOfBook) -> Order | None:
-    return side.orders[0] if side.orders else None
+    return side.order(0) if len(side) else None
 
 
 def _shares(filled: Filled) -> list[Share]:
-    owners = filled.side.owner.tolist()
-    return [Share(place, owners[place], amount_wh) for place, amount_wh in enumerate(filled.amounts_wh) if amount_wh]
+    """Place, owner and amount of every order that trades."""
+    places = np.flatnonzero(filled.amounts_wh)
+    return list(
+        zip(places.tolist(), filled.side.owner[places].tolist(), filled.amounts_wh[places].tolist(), strict=True)
+    )

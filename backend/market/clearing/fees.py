@@ -41,15 +41,19 @@ class Fees:
         """What a buyer of `zone` bears without a pair fee."""
         return self.community_micro_per_kwh - self.community_micro_per_kwh // 2 + self.grid_micro_per_kwh.get(zone, 0)
 
+    def borne_micro_per_kwh(self, sells: bool, zone: str) -> int:
+        """What one side bears without a pair fee."""
+        return self.seller_micro_per_kwh(zone) if sells else self.buyer_micro_per_kwh(zone)
+
     def pair_fee_micro_per_kwh(self, *, seller_zone: str, buyer_zone: str) -> int:
         """What the buyer bears besides for energy from `seller_zone`, in the continuous book."""
         return self.pair_micro_per_kwh.get((seller_zone, buyer_zone), 0)
 
     def energy_price_micro(self, order: Order) -> int:
         """The limit of an order as a price of energy alone: an offer asks for its fees too, a bid keeps them back."""
-        if order.side is Side.OFFER:
-            return order.price_micro + self.seller_micro_per_kwh(order.zone)
-        return order.price_micro - self.buyer_micro_per_kwh(order.zone)
+        sells = order.side is Side.OFFER
+        borne = self.borne_micro_per_kwh(sells, order.zone)
+        return order.price_micro + borne if sells else order.price_micro - borne
 
 
 NO_FEES = Fees()

@@ -8,54 +8,43 @@ him. Every order keeps its amount; pairs are at most twice the orders.
 
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
 
+Share = tuple[int, int, int]
+"""An order's part of the volume: its place, its owner, watt-hours."""
 
-class Share(NamedTuple):
-    """An order's part of the volume."""
-
-    place: int
-    owner: int
-    energy_wh: int
-
-
-class Pair(NamedTuple):
-    """Places of an offer and a bid, and the energy between them."""
-
-    offer: int
-    bid: int
-    energy_wh: int
+Pair = tuple[int, int, int]
+"""Places of an offer and a bid, and the watt-hours between them."""
 
 
 def pairs_of(offers: Sequence[Share], bids: Sequence[Share]) -> list[Pair]:
     """Pair equal volumes in priority order without any owner meeting himself, which must be possible."""
     pairs: list[Pair] = []
-    passed: deque[Share] = deque()
-    stuck: deque[Share] = deque()
+    passed: deque[Share] = deque()  # bids of one owner, over which his own offers passed
+    stuck: deque[Share] = deque()  # offers for which only bids of their owner are left
     coming = iter(bids)
     bid = next(coming, None)
-    for place, owner, energy_wh in offers:
-        left = energy_wh
+    for place, owner, amount_wh in offers:
+        left = amount_wh
         while left:
-            if passed and passed[0].owner != owner:
+            waiting = bool(passed) and passed[0][1] != owner
+            if waiting:
                 partner = passed.popleft()
-                waits: deque[Share] | None = passed
             else:
-                while bid is not None and bid.owner == owner:
+                while bid is not None and bid[1] == owner:
                     passed.append(bid)
                     bid = next(coming, None)
                 if bid is None:
-                    stuck.append(Share(place, owner, left))
+                    stuck.append((place, owner, left))
                     break
-                partner, waits = bid, None
-            fill = min(left, partner.energy_wh)
-            pairs.append(Pair(place, partner.place, fill))
+                partner = bid
+            bid_place, buyer, rest = partner
+            fill = left if left < rest else rest
+            pairs.append((place, bid_place, fill))
             left -= fill
-            rest = Share(partner.place, partner.owner, partner.energy_wh - fill) if partner.energy_wh > fill else None
-            if waits is None:
-                bid = rest if rest is not None else next(coming, None)
-            elif rest is not None:
-                waits.appendleft(rest)
+            if waiting and rest > fill:
+                passed.appendleft((bid_place, buyer, rest - fill))
+            elif not waiting:
+                bid = (bid_place, buyer, rest - fill) if rest > fill else next(coming, None)
     return _swap(pairs, stuck, passed, offers, bids) if stuck else pairs
 
 
@@ -63,26 +52,26 @@ def _swap(
     pairs: list[Pair], stuck: deque[Share], passed: deque[Share], offers: Sequence[Share], bids: Sequence[Share]
 ) -> list[Pair]:
     """Let the offers and bids of one owner, who alone is left, change partners with the last pairs without him."""
-    owner = stuck[0].owner
-    seller = {share.place: share.owner for share in offers}
-    buyer = {share.place: share.owner for share in bids}
+    owner = stuck[0][1]
+    his_offers = {place for place, seller, _ in offers if seller == owner}
+    his_bids = {place for place, buyer, _ in bids if buyer == owner}
     energy: dict[tuple[int, int], int] = {}
 
     def note(offer: int, bid: int, amount_wh: int) -> None:
         energy[(offer, bid)] = energy.get((offer, bid), 0) + amount_wh
 
-    for pair in reversed(pairs):
-        left = pair.energy_wh
-        while left and stuck and owner not in (seller[pair.offer], buyer[pair.bid]):
-            offer, bid = stuck.popleft(), passed.popleft()
-            fill = min(left, offer.energy_wh, bid.energy_wh)
-            note(offer.place, pair.bid, fill)
-            note(pair.offer, bid.place, fill)
+    for other_offer, other_bid, amount_wh in reversed(pairs):
+        left = amount_wh
+        while left and stuck and other_offer not in his_offers and other_bid not in his_bids:
+            (offer, _, sells_wh), (bid, _, buys_wh) = stuck.popleft(), passed.popleft()
+            fill = min(left, sells_wh, buys_wh)
+            note(offer, other_bid, fill)
+            note(other_offer, bid, fill)
             left -= fill
-            if offer.energy_wh > fill:
-                stuck.appendleft(offer._replace(energy_wh=offer.energy_wh - fill))
-            if bid.energy_wh > fill:
-                passed.appendleft(bid._replace(energy_wh=bid.energy_wh - fill))
+            if sells_wh > fill:
+                stuck.appendleft((offer, owner, sells_wh - fill))
+            if buys_wh > fill:
+                passed.appendleft((bid, owner, buys_wh - fill))
         if left:
-            note(pair.offer, pair.bid, left)
-    return [Pair(offer, bid, amount) for (offer, bid), amount in sorted(energy.items())]
+            note(other_offer, other_bid, left)
+    return [(offer, bid, amount_wh) for (offer, bid), amount_wh in sorted(energy.items())]

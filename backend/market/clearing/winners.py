@@ -7,7 +7,7 @@ is all that he can meet. The auction takes the lowest price at which that is lar
 priority (price after fees, time, id); if one owner would still face himself, he is held to what the others can take.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,15 +22,25 @@ Wh = NDArray[np.int64]
 class SideOfBook:
     """Orders of one side in priority order, with their energy prices, amounts and owners as exact 64-bit integers."""
 
-    def __init__(self, orders: list[Order], fees: Fees, owners: dict[str, int]) -> None:
-        orders.sort(key=lambda order: order.id)
-        price = _energy_prices(orders, fees)
-        self.sign = -1 if orders and orders[0].side is Side.BID else 1
-        rank = np.lexsort((_column(order.time for order in orders), self.sign * price))
-        self.orders: list[Order] = [orders[index] for index in rank.tolist()]
-        self.price = price[rank]
-        self.energy = _column(order.energy_wh for order in self.orders)
-        self.owner = _column(owners.setdefault(order.owner, len(owners)) for order in self.orders)
+    def __init__(self, side: Side, orders: list[Order], fees: Fees, owners: dict[str, int]) -> None:
+        self.sign = 1 if side is Side.OFFER else -1
+        price, self._rank = _ranked(orders, fees, self.sign)
+        self._orders = orders
+        self.price = price[self._rank]
+        self.energy = _column([order.energy_wh for order in orders])[self._rank]
+        self.owner = _column([owners.setdefault(order.owner, len(owners)) for order in orders])[self._rank]
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def order(self, place: int) -> Order:
+        """The order at a place of the priority."""
+        return self._orders[int(self._rank[place])]
+
+    def ids(self, places: Wh) -> list[str]:
+        """Ids of the orders at some places."""
+        orders = self._orders
+        return [orders[index].id for index in self._rank[places].tolist()]
 
     def count_at(self, prices: Wh) -> Wh:
         """How many orders would trade at each price."""
@@ -42,51 +52,54 @@ class SideOfBook:
         return np.concatenate(([0], np.cumsum(energy)))[counts]
 
 
-def _energy_prices(orders: Sequence[Order], fees: Fees) -> Wh:
-    bears = {order.zone: 0 for order in orders}
-    for zone in bears:
-        bears[zone] = (
-            fees.seller_micro_per_kwh(zone) if orders[0].side is Side.OFFER else -fees.buyer_micro_per_kwh(zone)
-        )
-    return _column(order.price_micro + bears[order.zone] for order in orders)
+def _ranked(orders: list[Order], fees: Fees, sign: int) -> tuple[Wh, Wh]:
+    """Energy prices, and the places of the orders by price, time and id."""
+    borne = {zone: fees.borne_micro_per_kwh(sign > 0, zone) for zone in {order.zone for order in orders}}
+    price = _column([order.price_micro + sign * borne[order.zone] for order in orders])
+    time = _column([order.time for order in orders])
+    rank = np.lexsort((time, sign * price))
+    same = (np.diff(price[rank]) == 0) & (np.diff(time[rank]) == 0)
+    if not same.any():
+        return price, rank
+    by_id = np.empty(len(orders), dtype=np.int64)
+    by_id[sorted(range(len(orders)), key=lambda place: orders[place].id)] = np.arange(len(orders))
+    return price, np.lexsort((by_id, time, sign * price))
 
 
-def _column(values: Iterable[int]) -> Wh:
-    return np.fromiter(values, dtype=np.int64)
+def _column(values: list[int]) -> Wh:
+    return np.array(values, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What one side trades: amounts by priority, of which the last may be partial, and orders that got nothing."""
+    """What one side trades: amounts of its first orders by priority, of which any may be partial or 0."""
 
     side: SideOfBook
-    amounts_wh: list[int]
+    amounts_wh: Wh
+
+    @property
+    def last(self) -> int:
+        """Place of the last order that trades."""
+        return int(np.flatnonzero(self.amounts_wh)[-1])
 
     @property
     def marginal(self) -> Order:
         """The last order that trades."""
-        last = max(index for index, amount in enumerate(self.amounts_wh) if amount)
-        return self.side.orders[last]
+        return self.side.order(self.last)
 
+    @property
     def refused(self) -> Order | None:
         """The best order that trades nothing."""
-        for index, order in enumerate(self.side.orders):
-            if index >= len(self.amounts_wh) or not self.amounts_wh[index]:
-                return order
-        return None
-
-    def marginal_price(self) -> int:
-        """Energy price of the last order that trades."""
-        last = max(index for index, amount in enumerate(self.amounts_wh) if amount)
-        return int(self.side.price[last])
+        empty = np.flatnonzero(self.amounts_wh == 0)
+        place = int(empty[0]) if len(empty) else len(self.amounts_wh)
+        return self.side.order(place) if place < len(self.side) else None
 
     def waiting_price(self, *, held: int | None) -> int | None:
         """Energy price of the best order, of others than the owner `held`, that would have traded more."""
-        for index, order in enumerate(self.side.orders):
-            amount = self.amounts_wh[index] if index < len(self.amounts_wh) else 0
-            if amount < order.energy_wh and int(self.side.owner[index]) != held:
-                return int(self.side.price[index])
-        return None
+        waits = self.side.energy.copy()
+        waits[: len(self.amounts_wh)] -= self.amounts_wh
+        places = np.flatnonzero((waits > 0) & (self.side.owner != (-1 if held is None else held)))
+        return int(self.side.price[places[0]]) if len(places) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +115,16 @@ class Winners:
 
 def sides_of(orders: Iterable[Order], fees: Fees) -> tuple[SideOfBook, SideOfBook]:
     """Offers and bids in priority order."""
-    split: dict[Side, list[Order]] = {Side.OFFER: [], Side.BID: []}
-    for order in orders:
-        split[order.side].append(order)
+    every = list(orders)
     owners: dict[str, int] = {}
-    return SideOfBook(split[Side.OFFER], fees, owners), SideOfBook(split[Side.BID], fees, owners)
+    offers = [order for order in every if order.side is Side.OFFER]
+    bids = [order for order in every if order.side is Side.BID]
+    return SideOfBook(Side.OFFER, offers, fees, owners), SideOfBook(Side.BID, bids, fees, owners)
 
 
 def winners_of(offers: SideOfBook, bids: SideOfBook) -> Winners | None:
     """Who trades how much, and the prices that carry it; None when nobody does."""
-    if not offers.orders or not bids.orders:
+    if not len(offers) or not len(bids):
         return None
     prices = np.unique(np.concatenate((offers.price, bids.price)))
     offer_counts, bid_counts = offers.count_at(prices), bids.count_at(prices)
@@ -150,14 +163,14 @@ def _fill_both(offers: SideOfBook, bids: SideOfBook, volume: int, first_offers: 
         sells = min(_of_owner(offers, sold, held), others)
         sold = _fill(offers, first_offers, volume, held=held, most_wh=sells)
         bought = _fill(bids, first_bids, volume, held=held, most_wh=volume - sells)
-    filled_offers, filled_bids = Filled(offers, sold.tolist()), Filled(bids, bought.tolist())
+    filled_offers, filled_bids = Filled(offers, sold), Filled(bids, bought)
     interval = _interval(filled_offers, filled_bids, held)
     return Winners(filled_offers, filled_bids, volume, interval, None if held is None else _name(offers, held))
 
 
 def _name(offers: SideOfBook, owner: int) -> str:
     """Name of an owner who stands on both sides."""
-    return offers.orders[int(np.argmax(offers.owner == owner))].owner
+    return offers.order(int(np.argmax(offers.owner == owner))).owner
 
 
 def _fill(side: SideOfBook, first: int, volume: int, *, held: int | None = None, most_wh: int = 0) -> Wh:
@@ -181,7 +194,7 @@ def _of_owner(side: SideOfBook, amounts: Wh, owner: int) -> int:
 
 def _interval(offers: Filled, bids: Filled, held: int | None) -> Interval:
     """Prices between the marginal orders; no order that wants more may have a reason to complain, if that can be."""
-    low, high = offers.marginal_price(), bids.marginal_price()
+    low, high = int(offers.side.price[offers.last]), int(bids.side.price[bids.last])
     waiting_bid, waiting_offer = bids.waiting_price(held=held), offers.waiting_price(held=held)
     fair_low = low if waiting_bid is None else max(low, waiting_bid)
     fair_high = high if waiting_offer is None else min(high, waiting_offer)
