@@ -20,7 +20,7 @@ from backend.market.sql import execute, fetch
 
 _BOOK = """
 SELECT b.chain, b.community, b.delivery_start, b.delivery_minutes, b.rule, b.community_fee_micro_per_kwh,
-    b.grid_fee_micro_per_kwh, b.closes_at, b.factor_id, b.version, b.last_price_micro_per_kwh, b.closed_at
+    b.grid_fee_micro_per_kwh::text, b.closes_at, b.factor_id, b.version, b.last_price_micro_per_kwh, b.closed_at
 FROM books b
 """
 _LOCK = (

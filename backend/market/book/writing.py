@@ -31,7 +31,7 @@ _INSERT_ORDERS = f"""
 INSERT INTO orders ({", ".join(name for name, _ in _NEW_ORDER)},
     state, reason, matched_wh, placed_version, changed_version, ended_at)
 SELECT {", ".join(name for name, _ in _NEW_ORDER)},
-    state, reason, matched_wh, placed_version, changed_version, CASE WHEN state <> 'OPEN' THEN $1 END
+    state, reason, matched_wh, placed_version, changed_version, CASE WHEN state <> 'OPEN' THEN $1::timestamptz END
 FROM {{rows}}
 """  # noqa: S608  # names of columns
 _UPDATE_ORDERS = """

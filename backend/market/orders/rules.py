@@ -98,5 +98,5 @@ def read_row(row: Any) -> MarketRules:
     if row["rule"] is not None:
         known |= {name: row[name] for name in COLUMNS}
         known["rule"] = Rule(known["rule"])
-        known["grid_fee_micro_per_kwh"] = orjson.loads(known["grid_fee_micro_per_kwh"])
+        known["grid_fee_micro_per_kwh"] = dict(known["grid_fee_micro_per_kwh"])  # the pool's connections decode jsonb
     return MarketRules(org_id=UUID(str(known.pop("org_id"))), **known)

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the book: `square`, people with houses in a community without a chain behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from backend.core.db import Database
+from tests.support.square import Square, open_square
+
+
+@pytest.fixture
+async def square(service_db: Database) -> AsyncIterator[Square]:
+    """The community, with no order yet."""
+    yield await open_square(service_db)
