@@ -5,20 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
-from pathlib import Path
 from uuid import UUID
 
 import segno
 from fpdf import FPDF
 
+from backend.core.paper import Paper
 from backend.core.units import format_address, format_hex, grams_to_kg
 from backend.emissions.types import Basis, Factor
 
-_FONTS = (
-    Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
-    Path("/usr/share/fonts/dejavu-sans-fonts/DejaVuSans.ttf"),
-    Path("/usr/share/fonts/TTF/DejaVuSans.ttf"),
-)
 _BASIS = {Basis.AVERAGE: "average", Basis.NON_BASELOAD: "non-baseload or marginal"}
 ESTIMATE = (
     "Grams are an avoided-emission estimate: metered energy of confirmed trades times a registered emission factor, "
@@ -98,40 +93,19 @@ th {{ white-space: nowrap; }} td {{ overflow-wrap: anywhere; }} svg {{ margin-to
 
 
 def pdf(certificate: Certificate) -> bytes:
-    """The certificate as one A4 page or more. Where no Unicode font is installed, signs outside Latin-1 become “?”."""
-    document = FPDF(format="A4")
-    document.set_creation_date(certificate.retired_at)
-    document.set_title(f"Carbon retirement {certificate.id}")
-    document.set_margin(20)
-    document.add_page()
-    write = _Writer(document).write
-    write("Certificate of carbon retirement", 18)
-    document.ln(4)
+    """The certificate as one A4 page or more."""
+    paper = Paper(f"Carbon retirement {certificate.id}", made_at=certificate.retired_at)
+    paper.write("Certificate of carbon retirement", 18)
+    paper.gap(4)
     for name, text in facts(certificate):
-        write(name, 8)
-        write(text, 11)
-        document.ln(1.5)
-    document.ln(3)
-    write(ESTIMATE, 9)
-    write(f"Verify: {certificate.verify_url}", 9)
-    _draw_code(document, certificate.verify_url)
-    return bytes(document.output())
-
-
-class _Writer:
-    """Writes paragraphs."""
-
-    def __init__(self, document: FPDF) -> None:
-        self._document = document
-        self._font = next((font for font in _FONTS if font.is_file()), None)
-        if self._font is not None:
-            document.add_font("certificate", fname=str(self._font))
-
-    def write(self, text: str, size: int) -> None:
-        """A paragraph of a size in points."""
-        self._document.set_font("certificate" if self._font else "Helvetica", size=size)
-        shown = text if self._font else text.encode("latin-1", "replace").decode("latin-1")
-        self._document.multi_cell(0, size * 0.5, shown, new_x="LMARGIN", new_y="NEXT")
+        paper.write(name, 8)
+        paper.write(text, 11)
+        paper.gap(1.5)
+    paper.gap(3)
+    paper.write(ESTIMATE, 9)
+    paper.write(f"Verify: {certificate.verify_url}", 9)
+    _draw_code(paper.document, certificate.verify_url)
+    return paper.content()
 
 
 def _draw_code(document: FPDF, url: str) -> None:

@@ -146,6 +146,7 @@ CarbonKgIn = _scaled(3, "kg", "0.8")
 EnergyKwh = _shown(3, "1.5")
 PricePerKwh = _shown(6, "5.25")
 CarbonKg = _shown(3, "0.8")
+Money = _shown(6, "12.345678")
 Address = Annotated[
     bytes,
     BeforeValidator(parse_address),

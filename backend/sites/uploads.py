@@ -2,14 +2,13 @@
 """Takes a file of readings in as it arrives, bounded in bytes and in number, and writes the report about it."""
 
 import asyncio
-import csv
-import io
 import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import IO
 from uuid import UUID
 
+from backend.core.cells import csv_text
 from backend.sites.errors import UploadFormat, UploadsBusy, UploadTooLarge
 from backend.sites.parsing import Parsed, parse_csv, parse_json_lines
 from backend.sites.types import MAX_UPLOAD_BYTES, RowProblem
@@ -68,14 +67,4 @@ def _lines_of(file: IO[bytes], is_csv: bool, house_id: UUID | None) -> Parsed:
 
 def report_csv(problems: Sequence[RowProblem]) -> str:
     """All problems as CSV with a header line; cells that a spreadsheet would run as a formula are quoted."""
-    target = io.StringIO()
-    writer = csv.writer(target)
-    writer.writerow(RowProblem._fields)
-    for problem in problems:
-        writer.writerow([problem.line, *(harmless(cell) for cell in problem[1:])])
-    return target.getvalue()
-
-
-def harmless(cell: str) -> str:
-    """The text with a leading apostrophe if a spreadsheet would take it for a formula."""
-    return "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+    return csv_text(RowProblem._fields, problems)

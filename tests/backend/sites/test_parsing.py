@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.core.cells import harmless
 from backend.core.units import wh_to_kwh
 from backend.sites.errors import UploadColumns, UploadEncoding, UploadTooManyRows
 from backend.sites.parsing import parse_csv, parse_json_lines
 from backend.sites.rules import refuse
 from backend.sites.types import MAX_UPLOAD_ROWS
-from backend.sites.uploads import harmless, report_csv
+from backend.sites.uploads import report_csv
 
 HOUSE = UUID("01900000-0000-7000-8000-000000000001")
 HEADER = b"houseId,start,productionKwh,exportKwh\n"
