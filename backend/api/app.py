@@ -39,6 +39,11 @@ from backend.emissions import router as emissions
 from backend.live import router as live
 from backend.live import service as live_service
 from backend.market import router as market
+from backend.market.book.engine import Engine
+from backend.market.orders import market_router
+from backend.market.orders import router as orders
+from backend.market.orders.intake import Intake
+from backend.market.orders.service import last_look
 from backend.market.posting import Poster
 from backend.market.wallet_use import has_unfinished_trades
 from backend.sites import router as sites
@@ -74,6 +79,8 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     for part in (market, carbon, chain, health, accounts, sites, emissions, audit, live):  # the most asked first
         app.include_router(part.router)
+    for router in (orders.orders, orders.matches, orders.offers, market_router.market, market_router.community_market):
+        app.include_router(router)
     openapi.install(app)
     documentation.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=1400)
@@ -127,6 +134,8 @@ async def _open(app: FastAPI, settings: Settings) -> None:
     state.live_feed.start()
     state.chain = None
     state.poster = None
+    state.engine = None
+    state.intake = None
 
 
 async def _connect_chain(app: FastAPI, settings: Settings) -> None:
@@ -145,6 +154,8 @@ async def _connect_chain(app: FastAPI, settings: Settings) -> None:
         )
         app.state.accounts = replace(app.state.accounts, chain_id=chain.chain_id)
         app.state.chain = chain
+        app.state.engine = Engine(app.state.service_db, chain, last_look)
+        app.state.intake = Intake(app.state.service_db, chain, app.state.engine, app.state.call_contract)
         app.state.poster = Poster(app.state.service_db, chain, observer, app.state.operator)
 
 

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from backend.core.db import Database
@@ -12,6 +10,6 @@ from tests.support.square import Square, open_square
 
 
 @pytest.fixture
-async def square(service_db: Database) -> AsyncIterator[Square]:
+async def square(service_db: Database) -> Square:
     """The community, with no order yet."""
-    yield await open_square(service_db)
+    return await open_square(service_db)
