@@ -55,7 +55,7 @@ CREATE TABLE relay_transactions (
 )
 --;;
 COMMENT ON TABLE relay_transactions IS
-    'Stored before they are broadcast. SIGNED: not yet known to a node; REPLACED: a newer one with this nonce pays more; '
+    'Stored before they are broadcast. SIGNED: no node knows it yet; REPLACED: a newer one with this nonce pays more; '
     'LOST: another one with this nonce is final. ended_at: nothing will change any more'
 --;;
 CREATE UNIQUE INDEX relay_transactions_newest ON relay_transactions (chain, signer, nonce) WHERE replaced_by IS NULL
@@ -75,6 +75,8 @@ COMMENT ON TABLE relay_matches IS 'Which pairs a transaction carries'
 CREATE INDEX relay_matches_match ON relay_matches (match_id)
 --;;
 CREATE INDEX matches_sent ON matches (chain, settlement_nonce) WHERE state = 'SENT'
+--;;
+CREATE INDEX matches_confirmed ON matches (chain, trade_id) WHERE state = 'CONFIRMED'
 --;;
 CREATE TABLE match_skips (
     chain smallint NOT NULL REFERENCES chains (id),
@@ -107,6 +109,6 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON match_skips TO gridx_service
 
 def downgrade() -> None:
     """Drop the tables, dependants first."""
-    run("DROP INDEX matches_sent")
+    run("DROP INDEX matches_sent, matches_confirmed")
     for table in TABLES:
         run(f"DROP TABLE {table}")
