@@ -32,6 +32,9 @@ COMMANDS = {
     "deploy": Entry("Deploy the contracts and record where.", "scripts/deploy.py", "scripts.cli.plain:deploy"),
     "audit": Entry("Rebuild everything from the chain and compare.", "backend/audit/cli.py", "scripts.cli.plain:audit"),
     "verify": Entry("Verify the proof bundle of one trade.", "backend/audit/cli.py", "scripts.cli.plain:verify"),
+    "simulate": Entry(
+        "Trading agents over many days, and a report.", "scripts/cli/simulate.py", "scripts.cli.simulate:simulate"
+    ),
     "bench": Entry("Measure: gas, trades, follower, reads, …", "tests/bench", "scripts.cli.bench:bench"),
     "market": Entry(
         "Clear orders or a receipt anew.", "backend/market/clearing/checking.py", "scripts.cli.market:market"

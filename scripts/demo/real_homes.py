@@ -37,6 +37,11 @@ SOURCE = (
     "20 real homes, hourly: 12 of Fontana CA with solar (CityLearn, 6–9 June 2017), 7 of New South Wales without "
     "(Smart Grid Smart City, 3–6 December 2013), 1 of Sydney with solar (Ausgrid, 6–9 December 2011)"
 )
+SOURCE_OF_DAYS = (
+    "20 real homes, hourly, {days} days: 12 of Fontana CA with solar (CityLearn, from 6 June 2017), 7 of New South "
+    "Wales without (Smart Grid Smart City, from 3 December 2013), 1 of Sydney with solar (Ausgrid, from "
+    "6 December 2011)"
+)
 
 Hours = list[tuple[Decimal, Decimal]]
 """Consumption and generation in Wh of each hour, from the first midnight on."""
@@ -47,22 +52,23 @@ def available(folder: Path) -> bool:
     return all((folder / FOLDER / name).is_file() for name in FILES)
 
 
-def read_homes(folder: Path) -> Community:
-    """The twenty homes; raises DataProblem when a file is not what its description says."""
+def read_homes(folder: Path, days: int = DAYS) -> Community:
+    """The twenty homes over `days` days; raises DataProblem when a file is not what its description says."""
     try:
         homes = [
-            *_citylearn(folder / FOLDER / CITYLEARN),
-            *_sgsc(folder / FOLDER / SGSC),
-            _ausgrid(folder / FOLDER / AUSGRID),
+            *_citylearn(folder / FOLDER / CITYLEARN, days),
+            *_sgsc(folder / FOLDER / SGSC, days),
+            _ausgrid(folder / FOLDER / AUSGRID, days),
         ]
     except (OSError, EOFError, KeyError, ValueError, ArithmeticError) as problem:
         raise DataProblem(f"the household data in {folder / FOLDER} cannot be used: {problem!r}") from problem
-    return check(Community(SOURCE, 60, tuple(homes)))
+    source = SOURCE if days == DAYS else SOURCE_OF_DAYS.format(days=days)
+    return check(Community(source, 60, tuple(homes)))
 
 
-def _citylearn(path: Path) -> Iterator[Home]:
+def _citylearn(path: Path, days: int) -> Iterator[Home]:
     first = _hours_between(CITYLEARN_ORIGIN, CITYLEARN_FIRST_DAY)
-    wanted = {str(hour) for hour in range(first, first + DAYS * 24)}
+    wanted = {str(hour) for hour in range(first, first + days * 24)}
     hours: dict[int, Hours] = defaultdict(list)
     capacity: dict[int, int] = {}
     for row in _rows(path, "t", wanted):
@@ -71,24 +77,24 @@ def _citylearn(path: Path) -> Iterator[Home]:
         generation_wh = Decimal(row["solar_generation"]) * nominal_kw
         hours[building].append((Decimal(row["non_shiftable_load"]) * 1000, generation_wh))
     for building, found in sorted(hours.items()):
-        yield _home(f"Fontana {building}", capacity[building], found)
+        yield _home(f"Fontana {building}", capacity[building], found, days)
 
 
-def _sgsc(path: Path) -> Iterator[Home]:
-    half_hours = _half_hours(SGSC_FIRST_DAY)
+def _sgsc(path: Path, days: int) -> Iterator[Home]:
+    half_hours = _half_hours(SGSC_FIRST_DAY, days)
     hours: dict[str, dict[int, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     counted: Counter[str] = Counter()
     for row in _rows(path, "reading_datetime", half_hours):
         hours[row["customer_id"]][half_hours[row["reading_datetime"]]] += Decimal(row["general_supply_kwh"]) * 1000
         counted[row["customer_id"]] += 1
     for number, customer in enumerate(sorted(hours), 1):
-        if counted[customer] != DAYS * 48:
+        if counted[customer] != days * 48:
             raise ValueError(f"customer {customer} has {counted[customer]} half hours in the chosen days")
-        yield _home(f"New South Wales {number}", 0, [(hours[customer][h], Decimal(0)) for h in range(DAYS * 24)])
+        yield _home(f"New South Wales {number}", 0, [(hours[customer][h], Decimal(0)) for h in range(days * 24)], days)
 
 
-def _ausgrid(path: Path) -> Home:
-    half_hours = _half_hours(AUSGRID_FIRST_DAY)
+def _ausgrid(path: Path, days: int) -> Home:
+    half_hours = _half_hours(AUSGRID_FIRST_DAY, days)
     counted = 0
     generation: dict[int, Decimal] = defaultdict(Decimal)
     load: dict[int, Decimal] = defaultdict(Decimal)
@@ -97,9 +103,9 @@ def _ausgrid(path: Path) -> Home:
         load[hour] += Decimal(row["GC"]) * 500
         generation[hour] += Decimal(row["GG"]) * 500
         counted += 1
-    if counted != DAYS * 48:
+    if counted != days * 48:
         raise ValueError(f"{counted} half hours in the chosen days")
-    return _home("Sydney 12", AUSGRID_CAPACITY_W, [(load[hour], generation[hour]) for hour in range(DAYS * 24)])
+    return _home("Sydney 12", AUSGRID_CAPACITY_W, [(load[hour], generation[hour]) for hour in range(days * 24)], days)
 
 
 def _rows(path: Path, column: str, wanted: Container[str]) -> Iterator[dict[str, str]]:
@@ -113,19 +119,19 @@ def _rows(path: Path, column: str, wanted: Container[str]) -> Iterator[dict[str,
                 yield dict(zip(header, row, strict=True))
 
 
-def _half_hours(first_day: date) -> dict[str, int]:
+def _half_hours(first_day: date, days: int) -> dict[str, int]:
     """Stamps of the chosen days and the place of their full hour."""
     midnight = datetime.combine(first_day, datetime.min.time())
-    return {str(midnight + timedelta(minutes=30 * place)): place // 2 for place in range(DAYS * 48)}
+    return {str(midnight + timedelta(minutes=30 * place)): place // 2 for place in range(days * 48)}
 
 
 def _hours_between(origin: datetime, day: date) -> int:
     return int((datetime(day.year, day.month, day.day) - origin) / timedelta(hours=1))
 
 
-def _home(name: str, capacity_w: int, hours: Hours) -> Home:
+def _home(name: str, capacity_w: int, hours: Hours, days: int) -> Home:
     """A home placed in Fontana's days. Readings are whole Wh; metering floors below half a watt-hour become 0."""
-    if len(hours) != DAYS * 24:
+    if len(hours) != days * 24:
         raise ValueError(f"{name} has {len(hours)} hours in the chosen days")
     midnight = datetime.combine(CITYLEARN_FIRST_DAY, datetime.min.time(), STANDARD_TIME).astimezone(UTC)
     readings = tuple(

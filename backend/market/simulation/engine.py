@@ -177,7 +177,9 @@ class Simulation:
         per_day = self.world.intervals_per_day
         homes = self.world.households
         expected = [(forecast_wh(h.consumption_wh, per_day), forecast_wh(h.generation_wh, per_day)) for h in homes]
-        return Island(homes, self.stores, expected, self.setup.tariff.retail_micro_per_kwh)
+        until = self.setup.island_intervals(self.world).stop
+        price = self.setup.tariff.retail_micro_per_kwh
+        return Island(homes, self.stores, until, self.world.minutes, expected, price)
 
     def _islanded(self, island: Island, interval: int) -> Step:
         found = island.step(interval)

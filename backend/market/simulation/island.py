@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """An interval without a grid: critical tiers first, then max-min shares, by the service's own allocation. Pure.
 
-Nobody places orders: generation and batteries form the pool of `islands/allocation.py`, which looks a few intervals
-ahead by the households' own forecasts. Who uses more than it gave pays the cap, which is the retail price; what was
-given is sold in max-min shares, so that no contributor is preferred.
+Nobody places orders: generation and batteries form the pool of `islands/allocation.py`, which looks twelve hours ahead
+by the households' own forecasts. The batteries are of one kind and count as one; what it does is shared out among them
+max-min. Who uses more than it gave pays the cap, which is the retail price; what was given is sold in max-min shares,
+so that no contributor is preferred.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from backend.market.simulation.accounts import account_of
 from backend.market.simulation.storage import MILLI, Store
 from backend.market.simulation.types import Household, Series
 
-LOOK_AHEAD = 8
-"""Intervals that an allocation reckons with, its own included."""
+LOOK_AHEAD_HOURS = 12
+"""How far an allocation looks, its own interval included; never past the island's end."""
+POOL = "batteries"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +42,22 @@ class IslandStep:
 
 @dataclass(frozen=True, slots=True)
 class Island:
-    """The households of an island; `expected` are their forecasts of load and generation."""
+    """The households of an island that ends before interval `until`; `expected`: forecasts of load and generation."""
 
     households: Sequence[Household]
     stores: Mapping[int, Store]
+    until: int
+    minutes: int
     expected: Sequence[tuple[Series, Series]]
     price_micro: int
 
     def step(self, interval: int) -> IslandStep:
         """Share out one interval and move the batteries accordingly."""
-        loads = self._loads(interval)
-        end = min(interval + LOOK_AHEAD, len(self.households[0].generation_wh))
+        end = min(interval + LOOK_AHEAD_HOURS * 60 // self.minutes, self.until)
+        loads = self._loads(interval, end)
         pool = [sum(int(household.generation_wh[interval]) for household in self.households)]
         pool += [sum(int(generation[later]) for _, generation in self.expected) for later in range(interval + 1, end)]
-        storages = tuple(_storage_of(house, store) for house, store in sorted(self.stores.items()))
+        storages = (_pooled(list(self.stores.values())),) if self.stores else ()
         found = allocate(Situation(tuple(pool), tuple(loads), storages, turn=interval))
         served = [0] * len(self.households)
         demand_by_tier, served_by_tier = dict.fromkeys(Tier, 0), dict.fromkeys(Tier, 0)
@@ -62,9 +66,10 @@ class Island:
             demand_by_tier[load.tier] += load.demand_wh[0]
             served_by_tier[load.tier] += found.shares[load.id]
         flows = [0] * len(self.households)
-        for house, store in self.stores.items():
-            move = found.moves[str(house)]
-            flows[house] = store.balance(move.charged_wh - move.discharged_wh)
+        if self.stores:
+            move = found.moves[POOL]
+            for house, flow in _moved(self.stores, move.charged_wh - move.discharged_wh, turn=interval).items():
+                flows[house] = flow
         given = [
             int(household.generation_wh[interval]) - flow - share
             for household, flow, share in zip(self.households, flows, served, strict=True)
@@ -74,8 +79,7 @@ class Island:
         spilled = sum(given)
         return IslandStep(served, flows, metered, spilled, demand_by_tier, served_by_tier, traded)
 
-    def _loads(self, interval: int) -> list[Load]:
-        end = min(interval + LOOK_AHEAD, len(self.households[0].consumption_wh))
+    def _loads(self, interval: int, end: int) -> list[Load]:
         loads = []
         for house, household in enumerate(self.households):
             demand = [int(household.consumption_wh[interval])]
@@ -92,20 +96,33 @@ def _house(load_id: str) -> int:
     return int(load_id.partition("/")[0])
 
 
-def _storage_of(house: int, store: Store) -> Storage:
-    """The battery in the allocation's terms: its state is what can be taken out."""
-    battery = store.battery
-    out = battery.discharge_permille
-    power_wh = store.power_wh
+def _pooled(stores: Sequence[Store]) -> Storage:
+    """The batteries as one, in the allocation's terms: its state is what can be taken out.
+
+    The pool never promises more of this interval than its batteries can give.
+    """
+    battery = stores[0].battery
+    power_wh = sum(store.power_wh for store in stores)
+    state_wh = sum(store.content_wh() for store in stores)
+    gives_wh = sum(store.can_discharge_wh() for store in stores)
     return Storage(
-        id=str(house),
-        capacity_wh=battery.capacity_wh * out // MILLI,
-        charge_wh=min(power_wh, store.can_charge_wh()),
-        discharge_wh=power_wh,
+        id=POOL,
+        capacity_wh=max(state_wh, len(stores) * battery.capacity_wh * battery.discharge_permille // MILLI),
+        charge_wh=power_wh,
+        discharge_wh=power_wh if gives_wh >= min(power_wh, state_wh) else gives_wh,
         reserve_wh=0,
-        efficiency_ppm=battery.charge_permille * out,
-        state_wh=store.content_mwh * out // (MILLI * MILLI),
+        efficiency_ppm=battery.charge_permille * battery.discharge_permille,
+        state_wh=state_wh,
     )
+
+
+def _moved(stores: Mapping[int, Store], flow_wh: int, *, turn: int) -> dict[int, int]:
+    """Move the batteries by `flow_wh` altogether (out: negative) as far as they can, in max-min shares."""
+    houses = sorted(stores)
+    most = [stores[house].can_charge_wh() if flow_wh > 0 else stores[house].can_discharge_wh() for house in houses]
+    amounts = water_fill(min(abs(flow_wh), sum(most)), most, turn=turn)
+    sign = 1 if flow_wh > 0 else -1
+    return {house: stores[house].balance(sign * amount) for house, amount in zip(houses, amounts, strict=True)}
 
 
 def _shared_sales(given_wh: Sequence[int], *, turn: int) -> list[int]:

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from backend.emissions.registry import CitedFactor
-from backend.market.islands.types import TIERS
+from backend.market.islands.types import CRITICAL, TIERS
 from backend.market.settlement.imbalance import RULE
 from backend.market.simulation.engine import FACTOR, Simulation
-from backend.market.simulation.island import LOOK_AHEAD
+from backend.market.simulation.island import LOOK_AHEAD_HOURS
 from backend.market.simulation.totals import Totals
 from backend.market.simulation.types import Agent, Series
 
@@ -238,12 +238,16 @@ def _island(simulation: Simulation, totals: Totals) -> dict[str, Any]:
     parts = [int(one * 10**9) for one in shares]
     return {
         "hours": len(island) * simulation.world.minutes // 60,
-        "look_ahead_intervals": LOOK_AHEAD,
+        "look_ahead_hours": LOOK_AHEAD_HOURS,
         "price_micro_per_kwh": simulation.setup.tariff.retail_micro_per_kwh,
         "demand_wh": demand,
         "served_wh": sum(held.island_served_wh for held in totals.houses),
         "served_share": share(sum(held.island_served_wh for held in totals.houses), demand),
         "served_share_alone": share(demand - unserved_alone, demand),
+        "served_share_critical": share(
+            sum(sum(totals.tier_served_wh[tier]) for tier in CRITICAL),
+            sum(sum(totals.tier_demand_wh[tier]) for tier in CRITICAL),
+        ),
         "served_share_by_tier": {
             tier.name.lower(): share(sum(totals.tier_served_wh[tier]), sum(totals.tier_demand_wh[tier]))
             for tier in TIERS
