@@ -6,6 +6,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from backend.accounts.deps import SCHEME
+
 _META = {
     "type": "object",
     "properties": {
@@ -36,6 +38,7 @@ _ERROR_ENVELOPE = {
         "meta": _META,
     },
 }
+_API_KEY = {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "API key"}
 
 
 def install(app: FastAPI) -> None:
@@ -46,9 +49,12 @@ def install(app: FastAPI) -> None:
             schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
             schema.setdefault("components", {}).setdefault("schemas", {})["ErrorEnvelope"] = _ERROR_ENVELOPE
             for path, operations in schema["paths"].items():
-                if path.startswith("/api/"):
-                    for operation in operations.values():
+                for operation in operations.values():
+                    if path.startswith("/api/"):
                         _wrap_answers(operation)
+                    if {SCHEME: []} in operation.get("security", ()):
+                        operation["security"].append({"ApiKey": []})
+            schema["components"].setdefault("securitySchemes", {})["ApiKey"] = _API_KEY
             app.openapi_schema = schema
         return app.openapi_schema
 

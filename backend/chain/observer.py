@@ -16,6 +16,7 @@ from backend.chain.types import BlockHeader, Chain, Log, Observation, TxState
 _CACHED_TRANSACTIONS = 20_000
 _RECENT = 8  # blocks that are searched for transactions
 _SCAN_FROM = 4  # transactions for which reading those blocks pays
+_PROBE = 8  # one in so many is asked for first: what is posted together often stands in the same blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Observer:
         self._second_node = second_node
         self._agreed: set[bytes] = set()
         self._cache: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._block_of: dict[str, bytes] = {}
         self._headers: dict[bytes, BlockHeader] = {}
 
     async def observe(self, tx_hash: bytes) -> Observation:
@@ -99,6 +101,26 @@ class Observer:
         return recent
 
     async def _one_by_one(self, wanted: Sequence[bytes]) -> dict[bytes, Observation]:
+        """Ask for receipts; a block that was read for one transaction answers for all others that stand in it."""
+        found = await self._in_read_blocks(wanted)
+        left = [tx for tx in wanted if tx not in found]
+        if len(left) >= _PROBE:
+            found |= await self._ask(left[::_PROBE])
+            left = [tx for tx in left if tx not in found]
+            found |= await self._in_read_blocks(left)
+            left = [tx for tx in left if tx not in found]
+        return found | await self._ask(left)
+
+    async def _in_read_blocks(self, wanted: Sequence[bytes]) -> dict[bytes, Observation]:
+        """The transactions that stand in blocks which were read before and are canonical still."""
+        held = {tx: block for tx in wanted if (block := self._block_of.get("0x" + tx.hex())) is not None}
+        if not held:
+            return {}
+        tip = await self.reader.tip(sorted({self._cache[block].header.number for block in held.values()}))
+        canonical = {header.hash for header in tip.at.values() if header is not None}
+        return {tx: await self._mined(tx, self._cache[block], tip) for tx, block in held.items() if block in canonical}
+
+    async def _ask(self, wanted: Sequence[bytes]) -> dict[bytes, Observation]:
         """Ask for each receipt, then check it against its block."""
         if not wanted:
             return {}
@@ -145,13 +167,21 @@ class Observer:
                 logs.setdefault(log.tx_index, []).append(log)
             positions = {receipt["transactionHash"].lower(): index for index, receipt in enumerate(ordered)}
             self._cache[header.hash] = _Verified(header, ordered, positions, logs)
+            self._block_of |= dict.fromkeys(positions, header.hash)
         blocks = {header.hash: self._cache[header.hash] for header in headers}
         for block_hash in blocks:
             self._cache.move_to_end(block_hash)
         held = sum(len(block.ordered) for block in self._cache.values())
         while held > _CACHED_TRANSACTIONS and len(self._cache) > 1:
-            held -= len(self._cache.popitem(last=False)[1].ordered)
+            oldest, block = self._cache.popitem(last=False)
+            held -= len(block.ordered)
+            self._forget(oldest, block)
         return blocks
+
+    def _forget(self, block_hash: bytes, block: _Verified) -> None:
+        for tx in block.positions:
+            if self._block_of.get(tx) == block_hash:  # mined again after a reorganisation, it belongs to the later one
+                del self._block_of[tx]
 
     async def _mined(self, tx: bytes, block: _Verified, tip: Tip) -> Observation:
         index = block.positions.get("0x" + tx.hex())

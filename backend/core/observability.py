@@ -67,12 +67,13 @@ def observe_database(db: Database, role: str) -> None:
     tracer = trace.get_tracer("gridx.database")
     tracing = isinstance(trace.get_tracer_provider(), TracerProvider)
 
+    def span_of(statement: str) -> trace.Span:
+        return tracer.start_span("sql", attributes={"db.system": "postgresql", "db.statement": statement})
+
     def started(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
         conn.info["started"] = perf_counter()
         if tracing:
-            conn.info["span"] = tracer.start_span(
-                "sql", attributes={"db.system": "postgresql", "db.statement": statement}
-            )
+            conn.info["span"] = span_of(statement)
 
     def ended(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
         seconds.observe(perf_counter() - conn.info["started"])
@@ -82,7 +83,7 @@ def observe_database(db: Database, role: str) -> None:
     @contextmanager
     def watch_read(statement: str) -> Iterator[None]:
         begun = perf_counter()
-        span = tracer.start_span("sql", attributes={"db.statement": statement}) if tracing else None
+        span = span_of(statement) if tracing else None
         try:
             yield
         finally:

@@ -221,8 +221,10 @@ class Poster:
             if item.judgement.ineligible_reason not in _REGISTERS_UNREAD
         ]
         logs = [item.trade.log for item in ready]
-        fresh = await chains.store_logs(
-            session, chain, [headers[block] for block in {log.block_hash for log in logs}], logs
+        fresh = set(
+            await chains.store_logs(
+                session, chain, [headers[block] for block in {log.block_hash for log in logs}], logs
+            )
         )
         booked = [item for item in ready if item.trade.log in fresh]
         return await recorder.record(session, chain, booked, facts=known, operator=self._operator, now=now)

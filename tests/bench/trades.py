@@ -79,6 +79,7 @@ async def measure(trades: int, *, as_json: bool) -> None:
 
 async def _read_registers(base: Ground) -> None:
     """Let a follower read meters and factors once, then stop it: the api records, the follower registers."""
+    base.anvil.mine(2)  # the last meter's block is deep enough then
     process = base.start("backend.worker", "follower")
     connection = await base.db.connect_direct()
     try:

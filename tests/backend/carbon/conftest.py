@@ -9,11 +9,12 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
-from backend.accounts.deps import optional_user
+from backend.accounts.deps import current_user, optional_user
 from backend.accounts.types import Principal
 from backend.api import errors
 from backend.carbon.router import router
 from backend.core.db import Database
+from backend.core.errors import Unauthenticated
 from tests.backend.carbon.helpers import Person, make_chain, make_person
 
 
@@ -47,7 +48,14 @@ async def http(db: Database, service_db: Database) -> AsyncIterator[httpx.AsyncC
         named = request.headers.get("x-test-user")
         return Principal(user_id=UUID(named), role="both") if named else None
 
+    async def must_be_signed_in(request: Request) -> Principal:
+        principal = await signed_in(request)
+        if principal is None:
+            raise Unauthenticated
+        return principal
+
     app.dependency_overrides[optional_user] = signed_in
+    app.dependency_overrides[current_user] = must_be_signed_in
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://gridx.example") as client:
         yield client
