@@ -40,6 +40,7 @@ from backend.live import router as live
 from backend.live import service as live_service
 from backend.market import router as market
 from backend.market.book.engine import Engine
+from backend.market.islands import router as islands
 from backend.market.orders import market_router
 from backend.market.orders import router as orders
 from backend.market.orders.intake import Intake
@@ -79,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     for part in (market, carbon, chain, health, accounts, sites, emissions, audit, live):  # the most asked first
         app.include_router(part.router)
+    app.include_router(islands.router)
     for router in (orders.orders, orders.matches, orders.offers, market_router.market, market_router.community_market):
         app.include_router(router)
     openapi.install(app)

@@ -39,6 +39,7 @@ app.conf.update(
         "backend.audit.tasks",
         "backend.carbon.tasks",
         "backend.market.book.tasks",
+        "backend.market.islands.tasks",
         "backend.market.settlement.tasks",
         "backend.market.tasks",
         "backend.worker.retention",
@@ -46,6 +47,7 @@ app.conf.update(
     beat_schedule={
         "settle": {"task": "market.settle_due", "schedule": timedelta(seconds=2), "options": {"expires": 10}},
         "gates": {"task": "market.clear_due", "schedule": timedelta(seconds=2), "options": {"expires": 10}},
+        "islands": {"task": "market.run_islands", "schedule": timedelta(seconds=5), "options": {"expires": 15}},
         "credentials": {"task": "accounts.expire_credentials", "schedule": timedelta(minutes=10)},
         "replacements": {"task": "market.complete_replacements", "schedule": timedelta(minutes=5)},
         "retention": {"task": "worker.retain", "schedule": crontab(minute=17)},
