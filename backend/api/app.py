@@ -46,6 +46,7 @@ from backend.market.orders import router as orders
 from backend.market.orders.intake import Intake
 from backend.market.orders.service import last_look
 from backend.market.posting import Poster
+from backend.market.settlement import router as settlement
 from backend.market.wallet_use import has_unfinished_trades
 from backend.sites import router as sites
 
@@ -81,6 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
     for part in (market, carbon, chain, health, accounts, sites, emissions, audit, live):  # the most asked first
         app.include_router(part.router)
     app.include_router(islands.router)
+    app.include_router(settlement.router)
     for router in (orders.orders, orders.matches, orders.offers, market_router.market, market_router.community_market):
         app.include_router(router)
     openapi.install(app)

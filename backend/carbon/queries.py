@@ -48,6 +48,17 @@ WHERE (CAST(:type AS text) IS NULL OR type = :type) AND (CAST(:since AS timestam
 """
 _PAGE = text(f"SELECT * FROM ({_SIDES}) AS s {_WANTED} ORDER BY id DESC, type LIMIT :limit OFFSET :offset")  # noqa: S608
 _COUNT = text(f"SELECT count(*) FROM ({_SIDES}) AS s {_WANTED}")  # noqa: S608 constants of this file
+_CREDITED = text("""
+SELECT sum(grams)::bigint FROM (
+    SELECT grams, holder_id, community, delivery_start FROM carbon_transactions
+    WHERE octet_length(credit_account) = 20 AND credit_account = ANY(:accounts) AND kind = 'earned'
+    UNION ALL
+    SELECT -grams, holder_id, community, delivery_start FROM carbon_transactions
+    WHERE octet_length(debit_account) = 20 AND debit_account <> credit_account AND debit_account = ANY(:accounts)
+        AND kind IN ('reversed', 'reduced')
+) AS moved
+WHERE community = :community AND holder_id = ANY(:holders) AND delivery_start >= :since AND delivery_start < :until
+""")
 _DOCUMENTS = text("""
 SELECT id, account, sequence, previous_hash, kind, body, body_hash, signer, signature, created_at,
     count(*) OVER () AS total
@@ -202,6 +213,20 @@ async def movements(
     total = int(await session.scalar(_COUNT, asked) or 0)
     rows = (await session.execute(_PAGE, asked | {"limit": limit, "offset": offset})).all()
     return [Movement(**row._mapping) for row in rows], total
+
+
+async def credited(
+    session: AsyncSession,
+    accounts: Sequence[bytes],
+    holders: Sequence[UUID],
+    *,
+    community: int,
+    since: datetime,
+    until: datetime,
+) -> int:
+    """Grams that deliveries of a community in `[since, until)` earned these accounts while these holders had them."""
+    asked = {"accounts": list(accounts), "holders": list(holders), "community": community}
+    return int(await session.scalar(_CREDITED, asked | {"since": since, "until": until}) or 0)
 
 
 async def factors_of(session: AsyncSession, account: bytes) -> list[dict[str, int]]:

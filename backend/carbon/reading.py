@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What people look up: balances, movements, documents, certificates and the public boards."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from backend.carbon.certificates import Certificate
 from backend.carbon.documents import digest_of_body
 from backend.carbon.errors import DocumentNotFound, WalletNotFound
 from backend.carbon.queries import Movement, MovementFilter, StoredDocument, WalletBalance
-from backend.carbon.types import Period
+from backend.carbon.types import Period, holder_of
 from backend.core.crypto import recover
 from backend.core.db import Actor, Database, raw
 from backend.core.envelope import PageParams
@@ -39,6 +40,17 @@ async def movements(
     async with db.begin(actor) as session:
         accounts = [held.account for held in await _balances(session, user_id, actor)]
         return await queries.movements(session, accounts, wanted, limit=page.limit, offset=page.offset)
+
+
+async def credited(
+    session: AsyncSession, user_id: UUID, wallets: Sequence[bytes], *, community: int, since: datetime, until: datetime
+) -> int:
+    """Grams that the user earned by deliveries of a community in `[since, until)`: earned less reversed and reduced.
+
+    `wallets` are all that the user has or had; what they earned before they were known counts too.
+    """
+    holders = [user_id, *map(holder_of, wallets)]
+    return await queries.credited(session, wallets, holders, community=community, since=since, until=until)
 
 
 async def documents(

@@ -10,7 +10,7 @@ from backend.carbon import ledger
 from backend.carbon.adjustments import correct, reduce, settle_claims
 from backend.carbon.boards import claim, refresh_boards
 from backend.carbon.orders import prepare, retire, transfer
-from backend.carbon.reading import around, balances, certificate, document, documents, leaderboard, movements
+from backend.carbon.reading import around, balances, certificate, credited, document, documents, leaderboard, movements
 from backend.carbon.types import TradeCycle, Transfer
 from backend.core.db import raw
 
@@ -20,6 +20,7 @@ __all__ = [
     "certificate",
     "claim",
     "correct",
+    "credited",
     "document",
     "documents",
     "leaderboard",

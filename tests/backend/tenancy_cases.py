@@ -49,6 +49,30 @@ SPENDING = {
     "signature": HEX,
 }
 
+MARKET = "rules, intervals, levels and prices of a market are published, without owners"
+SOUTH_DAY = {"community": "2", "from": "2030-01-01T00:00:00Z", "to": "2030-01-02T00:00:00Z"}
+DRAFT = {
+    "houseId": "{south_house}",
+    "side": "offer",
+    "deliveryStart": "2030-01-01T00:00:00Z",
+    "energyKwh": "1",
+    "pricePerKwh": "1",
+}
+ORDER = {
+    "maker": "{south_wallet}",
+    "taker": ADDRESS,
+    "isBid": False,
+    "meter": "9",
+    "deliveryStart": 1893456000,
+    "expiry": 1893542400,
+    "energyWh": 1000,
+    "minFillWh": 0,
+    "pricePerKwh": 5,
+    "factorId": 1,
+    "slot": 8,
+    "deliveryMinutes": 15,
+}
+
 CASES: dict[str, Case] = {
     # operations
     "GET /health": public(OPERATIONS, 200, 503),
@@ -128,8 +152,31 @@ CASES: dict[str, Case] = {
     ),
     "GET /api/energy-trades": public("trades are public by wallet address", 200, query={"userId": "{south_owner}"}),
     f"GET /api/energy-trades/{HASH}": public("trades are public by wallet address", 404),
+    # orders and markets
+    "GET /api/market/rules": public(MARKET, 200, query={"community": "2"}),
+    "PUT /api/organizations/{south_org}/market": Case((404,), body={"rule": "uniform"}),
+    "GET /api/market/intervals": public(MARKET, 200, 503, query=SOUTH_DAY),
+    "GET /api/market/book": public(MARKET, 404, 503, query={"community": "2", "deliveryStart": "2030-01-01T00:00:00Z"}),
+    "GET /api/market/auctions": public(MARKET, 200, 503, query=SOUTH_DAY),
+    "POST /api/market/orders/drafts": Case((422, 503), body=DRAFT),
+    "POST /api/market/orders": Case((403, 503), body={"order": ORDER, "signature": HEX}),
+    "GET /api/market/orders": Case((200,), query=PAGE_SIZE),
+    "GET /api/market/orders/{south_order}": Case((404,), owner=True),
+    "DELETE /api/market/orders/{south_order}": Case((404, 503)),
+    "GET /api/market/matches": Case((200,), query={"orderId": "{south_order}"}),
+    "GET /api/market/matches/{south_match}/receipt": Case((404,), owner=True),
+    "GET /api/market/offers": Case((200, 503), query=PAGE_SIZE),
+    "POST /api/market/offers/{south_offer}/reservations": Case((404, 503), body={"energyKwh": "0.01"}),
     # live updates
     "POST /api/events/ticket": Case((201,)),
+    # settlement
+    "GET /api/market/statements": Case((404,), query={"userId": "{south_owner}"}, owner=True),
+    "GET /api/market/statements/{month}": Case((404,), query={"userId": "{south_owner}"}, owner=True),
+    "GET /api/market/statements/{month}/entries": Case((404,), query={"userId": "{south_owner}"}, owner=True),
+    "GET /api/market/statements/{month}/csv": Case((404,), query={"userId": "{south_owner}"}, owner=True),
+    "GET /api/market/statements/{month}/pdf": Case((404,), query={"userId": "{south_owner}"}, owner=True),
+    "GET /api/market/imbalance": public("the rule is published", 200),
+    f"GET /api/market/deliveries/{HASH}": public("what was delivered of public trades", 200),
     # carbon
     "GET /api/carbon-wallet/leaderboard": public("the board is public", 200),
     "GET /api/carbon-wallet/leaderboard/me": Case((200,)),
@@ -159,6 +206,8 @@ PUBLIC_TABLES: dict[str, str] = {
     "chain_meters": CHAIN,
     "chain_communities": CHAIN,
     "emission_factors": CHAIN,
+    "community_markets": "a market's rules are published",
+    "books": "levels and prices of a market are published",
     "energy_trades": "trades are public by wallet address; users appear as ids only",
     "seller_statistics": "sums over public trades",
     "trade_settlements": "what was delivered of public trades, before and after corrections",
@@ -169,6 +218,11 @@ PUBLIC_TABLES: dict[str, str] = {
 }
 # Unique keys that do not lead with the tenant: the key is a random secret or id, or is meant to be unique among all.
 GLOBAL_KEYS: dict[str, str] = {
+    "orders_chain_order_hash_key": "hash of a signed order: the same order counts once",
+    "orders_chain_maker_slot_delivery_start_key": "a fill counter on chain has one order an interval",
+    "match_receipts_chain_community_delivery_start_version_key": "a book's version; communities are on chain",
+    "matches_chain_settlement_nonce_key": "nonces of the contract, drawn from one sequence",
+    "matches_chain_trade_id_key": "id on chain",
     "users_email_key": "one account per e-mail address",
     "wallets_one_owner": "an address has one owner at a time",
     "organizations_slug_key": "names an organisation in addresses",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two communities for the tests of tenancy: North with a stranger, South with everything that must stay hidden."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -17,7 +18,10 @@ from backend.core.db import Actor, Database
 from backend.core.units import format_address
 
 PASSWORD = "correct horse battery"
-SECRETS = ("South Owner", "south-owner@example.org", "South House", "Community South", "South key")
+SECRETS = (
+    "South Owner", "south-owner@example.org", "South House", "Community South", "South key", "South order",
+    b"South signature".hex(),
+)  # fmt: skip
 WALLET_SECRET = keccak(b"south wallet")
 
 
@@ -90,8 +94,10 @@ async def make_world(app: FastAPI, client: httpx.AsyncClient) -> World:
         "south_nonce": typed["message"]["nonce"],
         "south_replacement": str(await _replacement(service_db, owner, wallet)),
         "unknown": str(uuid4()),
+        "month": "2026-06",
     }
     world.ids["south_house"] = await _house(world, client)
+    world.ids |= await _market(service_db, world)
     return world
 
 
@@ -125,3 +131,51 @@ async def _house(world: World, client: httpx.AsyncClient) -> str:
     stored = await client.post("/api/energy-production", json=reading, headers=headers)
     assert stored.status_code == 201, stored.text
     return house_id
+
+
+async def _market(service_db: Database, world: World) -> dict[str, str]:
+    """Orders of South's owner and operator, their match with its receipt, and a direct offer that is reserved."""
+    names = ("south_bid", "south_order", "south_offer", "south_receipt", "south_match", "south_reservation")
+    ids = {name: str(uuid4()) for name in names}
+    async with service_db.begin() as session:
+        chain = (await session.execute(_CHAIN)).scalar_one()
+        known = {**world.ids, **ids, "chain": chain, "wallet": address_of(WALLET_SECRET)}
+        sides = (("south_order", "south_owner", "book"), ("south_bid", "south_operator", "book"))
+        for slot, (order, user, venue) in enumerate((*sides, ("south_offer", "south_owner", "direct"))):
+            facts = {"id": ids[order], "user": known[user], "is_bid": order == "south_bid", "venue": venue}
+            named = {"org": known["south_org"], "house": known["south_house"], "chain": chain, "slot": slot}
+            await session.execute(_ORDER, facts | named | {"maker": known["wallet"], "hash": bytes([slot]) * 32})
+        for statement in _MATCH:
+            await session.execute(
+                text(statement), {name: known[name] for name in re.findall(r"(?<!:):(\w+)", statement)}
+            )
+    return ids
+
+
+_CHAIN = text("""
+INSERT INTO chains (chain_id, genesis_hash, contract_address, deployment_block, deployment_block_hash, salt, network)
+VALUES (31337, decode(repeat('01', 32), 'hex'), decode(repeat('02', 20), 'hex'), 1, decode(repeat('03', 32), 'hex'),
+    decode(repeat('04', 32), 'hex'), 'elsewhere') RETURNING id
+""")
+_ORDER = text("""
+INSERT INTO orders (id, chain, org_id, community, delivery_start, delivery_minutes, user_id, house_id, zone, maker,
+    taker, is_bid, kind, venue, meter, energy_wh, min_fill_wh, price_micro_per_kwh, factor_id, slot, expiry, order_hash,
+    signature, state, reserved_wh, placed_version, changed_version, placed_at)
+VALUES (:id, :chain, :org, 2, '2030-01-01T00:00:00Z', 15, :user, :house, '', :maker, decode(repeat('00', 20), 'hex'),
+    :is_bid, 'limit', :venue, 9, 1000, 0, 5, 1, :slot, '2030-01-02T00:00:00Z', :hash, 'South signature', 'OPEN',
+    CASE :venue WHEN 'direct' THEN 10 ELSE 0 END, 1, 1, now())
+""")
+_MATCH = (
+    """INSERT INTO match_receipts (id, chain, org_id, community, delivery_start, version, rule, book_hash, receipt,
+        made_at)
+    VALUES (:south_receipt, :chain, :south_org, 2, '2030-01-01T00:00:00Z', 1, 'continuous',
+        decode(repeat('05', 32), 'hex'), '{"orders": ["South order"]}', now())""",
+    """INSERT INTO matches (id, chain, org_id, community, delivery_start, receipt_id, offer_id, bid_id, seller_id,
+        buyer_id, energy_wh, price_micro_per_kwh, seller_fee_micro, buyer_fee_micro, settlement_nonce, trade_id, state,
+        matched_at, updated_at)
+    VALUES (:south_match, :chain, :south_org, 2, '2030-01-01T00:00:00Z', :south_receipt, :south_order, :south_bid,
+        :south_owner, :south_operator, 10, 5, 0, 0, 1, decode(repeat('06', 32), 'hex'), 'MATCHED', now(), now())""",
+    """INSERT INTO offer_reservations (id, order_id, buyer_id, buyer_address, energy_wh, nonce, reserved_at, expires_at)
+    VALUES (:south_reservation, :south_offer, :south_operator, decode(repeat('07', 20), 'hex'), 10, 1, now(),
+        now() + interval '10 minutes')""",
+)

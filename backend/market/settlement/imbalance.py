@@ -14,6 +14,23 @@ from backend.market.settlement.delivery import Delivered, Limits, Sold, deliver
 
 RULE: Final = "gridx-imbalance-1"
 """Name of this rule; another rule gets another name."""
+SENTENCES: Final = (
+    "Trades of an interval are served in the order in which they were settled, then logged: first in, first out.",
+    "supplied = the least of the trade's energy, what its seller's metered export leaves and what its buyer's metered "
+    "import leaves; a reading that is missing at the deadline counts as nothing.",
+    "energy: the buyer pays the seller floor(supplied Wh x price / 1000) micro-units.",
+    "seller_fee, buyer_fee: each pays the community floor(fee of the whole match x supplied / energy).",
+    "shortfall: where the seller lacked more than the buyer, the seller pays the buyer floor(difference Wh x max(0, "
+    "retail - price) / 1000); where the buyer lacked more, the buyer pays the seller floor(difference Wh x max(0, "
+    "price - feed-in) / 1000). What both lacked costs nobody anything.",
+    "retail: of a house that traded in the interval, import that no trade covered is paid to the community's grid "
+    "account at the retail price.",
+    "feed_in: of such a house, export that no trade took is paid by the grid account at the feed-in price.",
+    "Tariffs are those in force when the interval was first settled. Every entry has one payer and one payee, so the "
+    "entries of an interval add up to zero.",
+    "Corrected readings settle the interval again: entries that are no longer right are taken back by linked entries.",
+)
+"""The rule in words, as it is published."""
 MAX_PRICE_MICRO: Final = 2**40 - 1
 """Tariffs count up to the highest price that an order can have, so that every amount fits 64 bits."""
 
