@@ -4,7 +4,8 @@
 Running it again changes nothing: a record whose block, chain and code are found on chain is checked and returned. The
 roles go to their holders in the constructor; only the admin is handed over in two steps when it is not the deployer,
 because a mistyped admin could never be mended: `--accept-admin` is the second step, taken by the new admin. Polygon
-mainnet must be asked for twice (`--network polygon --confirm-network polygon`).
+mainnet must be asked for twice (`--network polygon --confirm-network polygon`). On the local chain the account of
+`GRIDX_RELAYER_KEY`, when that is set, becomes the settler and is given ether.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts import settler
 from scripts.contract_build import CONTRACTS, NAME, ROOT, abi_hash, build, canonical_json, prepare_ape
 from scripts.verify_contract import RpcRefused, verify
 
@@ -166,6 +168,8 @@ def deploy(
         _require_roles(record, roles)
         if record != known:
             _write(path, record)
+        if network.is_local and (key := os.environ.get(settler.KEY)):
+            settler.equip(_rpc(provider), record, key)
     return record
 
 
@@ -227,7 +231,9 @@ def _signers(network: Network, account: str | None, roles: Roles | None) -> tupl
 
     if network.is_local:
         first = [ape.accounts.test_accounts[index] for index in range(5)]
-        holders = roles or Roles(*(item.address for item in first))
+        key = os.environ.get(settler.KEY)
+        settles = settler.account_of(key) if key else str(first[4].address)
+        holders = roles or Roles(*(str(item.address) for item in first[:4]), settles)
         return (_account(account) if account else first[0]), holders
     if roles is None or account is None:
         raise DeploymentRefused(f"{network.name} needs --roles FILE and --account ALIAS")

@@ -28,6 +28,7 @@ def _password() -> str:
 MAKERS: dict[str, Callable[[], str]] = {
     "GRIDX_SIGNING_KEY": _seed,
     "GRIDX_OPERATOR_KEY": _scalar,
+    "GRIDX_RELAYER_KEY": _scalar,
     "GRIDX_POSTGRES_PASSWORD": _password,
     "GRIDX_OWNER_PASSWORD": _password,
     "GRIDX_API_PASSWORD": _password,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import json
 import os
 import sys
 import time
@@ -24,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from scripts import keys, runfile
+from scripts import keys, runfile, settler
 from scripts.embedded import chain_check
 from scripts.embedded.anvil import Anvil
 from scripts.embedded.postgres import Passwords, PostgresServer
@@ -32,7 +33,7 @@ from scripts.embedded.process import LOOPBACK, ROOT, Process, ProcessFailed, fre
 from scripts.embedded.redis import RedisServer
 
 FOLDER = runfile.FOLDER
-PROCESSES = ("api", "follower", "relay", "worker")
+PROCESSES = ("api", "follower", "relay", "relayer", "worker")
 SERVERS = ("postgres", "redis", "anvil")
 EXTERNAL = runfile.ADDRESSES
 DATABASE_URLS = {
@@ -92,6 +93,7 @@ class Stack:
         self._extra = dict(environment or {})
         self._children: dict[str, Process] = {}
         self._metrics_ports: dict[str, int] = {}
+        self._settler: dict[str, str] = {}  # key of the relayer, which no other process is given
         self._deployment: Process | None = None
         self._lock: IO[str] | None = None
         self.postgres: PostgresServer | None = None
@@ -155,6 +157,7 @@ class Stack:
         if self.postgres is not None and self.anvil is not None:
             chain_check.check(self.postgres, self.anvil)
         await self._finish_deployment()
+        await self._equip_settler()
         for name in self.process_names:
             self._children[name] = self._process(name)
             self._children[name].start()
@@ -229,7 +232,7 @@ class Stack:
         return self.postgres
 
     def _is_ready(self, name: str) -> bool:
-        """The api answers; follower and relay serve their metrics; the worker says so in its log."""
+        """The api answers; follower, relay and relayer serve their metrics; the worker says so in its log."""
         child = self._children[name]
         if name in self._metrics_ports:
             return is_listening(self._metrics_ports[name])
@@ -259,7 +262,10 @@ class Stack:
             needed: tuple[str, ...] = keys.APPLICATION
             if "DATABASE_URL" in self.external:
                 needed += tuple(name for name in DATABASE_URLS.values() if name != "DATABASE_URL")
+            if "relayer" in self.process_names and not values.get("GRIDX_RELAYER_KEYSTORE"):
+                needed += (settler.KEY,)
             keys.require(values, needed)
+        self._settler = {name: values.pop(name) for name in settler.NAMES if values.get(name)}
         values.setdefault("GRIDX_API_HOST", LOOPBACK)
         values["GRIDX_API_PORT"] = str(free_port(self.ports.api or 0))
         values.setdefault("GRIDX_PUBLIC_URL", f"http://{LOOPBACK}:{values['GRIDX_API_PORT']}")
@@ -276,6 +282,8 @@ class Stack:
         secrets = keys.read_or_make(self.folder / "secrets") if len(self.external) < len(EXTERNAL) else {}
         if not self.external:
             self.env |= {name: self.env.get(name) or secrets[name] for name in keys.APPLICATION}
+            if not self._settler:
+                self._settler = {settler.KEY: secrets[settler.KEY]}
         return secrets
 
     def _start_postgres(self, secrets: Mapping[str, str]) -> None:
@@ -334,7 +342,8 @@ class Stack:
         self.anvil.rpc("evm_setAutomine", True)  # the deployment waits for its receipt within one call
         command = [sys.executable, "-m", "scripts.deploy", "--network", "local", "--rpc", self.anvil.rpc_url]
         log = self.folder / "logs" / "deploy.log"
-        self._deployment = Process("deploy", [*command, "--out", str(self.deployment_file)], log=log, env=self.env)
+        environment = {**self.env, **self._settler}
+        self._deployment = Process("deploy", [*command, "--out", str(self.deployment_file)], log=log, env=environment)
         self._deployment.start()
 
     async def _finish_deployment(self) -> None:
@@ -349,15 +358,24 @@ class Stack:
             raise ProcessFailed(f"the contracts were not deployed:\n{said}")
         self._deployment = None
 
+    async def _equip_settler(self) -> None:
+        """The relayer of a local chain may settle and can pay, also on one that was deployed before it had a key."""
+        if self.anvil is not None and settler.KEY in self._settler and "relayer" in self.process_names:
+            record = json.loads(self.deployment_file.read_text())
+            await asyncio.to_thread(settler.equip, self.anvil.rpc, record, self._settler[settler.KEY])
+
     def _process(self, name: str, environment: Mapping[str, str] | None = None) -> Process:
         commands = {
             "api": ["-m", "backend.api"],
             "follower": ["-m", "backend.worker", "follower"],
             "relay": ["-m", "backend.worker", "relay"],
+            "relayer": ["-m", "backend.worker", "relayer"],
             "worker": ["-m", "backend.worker", "celery", f"--schedule={self.folder / 'beat-schedule'}"],
         }
         settings = dict(environment or {})
-        if name in ("follower", "relay"):
+        if name == "relayer":
+            settings = {**self._settler, **settings}
+        if name in ("follower", "relay", "relayer"):
             self._metrics_ports[name] = free_port()
             settings.setdefault("GRIDX_METRICS_PORT", str(self._metrics_ports[name]))
         log = self.folder / "logs" / f"{name}.log"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts one process: `python -m backend.worker follower|relay|celery`. SIGTERM and SIGINT end it cleanly."""
+"""Starts one process: `python -m backend.worker follower|relay|relayer|celery`. SIGTERM and SIGINT end it cleanly."""
 
 import asyncio
 import signal
@@ -17,7 +17,7 @@ from backend.chain.follower import Follower, FollowerOptions
 from backend.chain.observer import Observer
 from backend.chain.types import Chain
 from backend.core.clock import utc_now
-from backend.core.errors import Refusal, Unavailable
+from backend.core.errors import Forbidden, Invalid, Refusal, Unavailable
 from backend.core.redis import connect
 from backend.market.projection import TradeProjector
 from backend.market.watching import watch
@@ -74,7 +74,32 @@ async def relay(process: Process, stop: asyncio.Event) -> None:
     await Relay(process.db, connect(process.settings.redis_url)).run(stop)
 
 
-PROCESSES: dict[str, Callable[[Process, asyncio.Event], Awaitable[None]]] = {"follower": follower, "relay": relay}
+async def relayer(process: Process, stop: asyncio.Event) -> None:
+    """Settle matched pairs on chain. SystemExit with the reason when the key is unusable or may not settle."""
+    from backend.market.relayer import service as relaying  # other processes do without the libraries of wallets
+    from backend.market.relayer.relayer import Relayer
+
+    settings = process.settings
+    key, password = settings.relayer_key, settings.relayer_keystore_password
+    try:
+        signer = relaying.open_signer(
+            key=key.get_secret_value() if key else None,
+            keystore=settings.relayer_keystore,
+            password=password.get_secret_value() if password else None,
+        )
+        chain = await _registered(process, stop)
+        if chain is not None:
+            await Relayer(process.db, process.rpc, chain, signer, relaying.options_of(settings)).run(stop)
+    except (Invalid, Forbidden) as refusal:
+        log.error("relayer.refused", why=str(refusal))
+        raise SystemExit(f"the relayer cannot start: {refusal}") from refusal
+
+
+PROCESSES: dict[str, Callable[[Process, asyncio.Event], Awaitable[None]]] = {
+    "follower": follower,
+    "relay": relay,
+    "relayer": relayer,
+}
 
 
 async def _serve(name: str) -> None:

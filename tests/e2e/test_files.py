@@ -16,7 +16,7 @@ from scripts import scan
 from scripts.embedded.process import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-APP_SERVICES = ("api", "follower", "relay", "worker")
+APP_SERVICES = ("api", "follower", "relay", "relayer", "worker")
 
 
 @pytest.mark.parametrize("service", APP_SERVICES)

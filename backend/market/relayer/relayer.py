@@ -74,7 +74,7 @@ class Relayer:
             )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Relay until `stop` is set; failures of nodes or of the database are waited out with growing pauses.
+        """Relay until `stop` is set; whatever fails is tried again, after growing pauses.
 
         SignerWithoutRole: the account may not settle; an operator has to act.
         """
@@ -88,9 +88,17 @@ class Relayer:
                         is_checked = True
                     await self.step()
                     pause_s = self.desk.options.poll_interval_s
-                except _AWAY as error:
+                except SignerWithoutRole:
+                    raise
+                except Exception as error:  # the relayer never stops: whatever failed is reported and tried again
                     pause_s = min(max(pause_s * 2, 0.2), _MAX_PAUSE_S)
-                    _log.warning("relayer.waiting", why=str(error)[:300], retry_s=pause_s)
+                    is_expected = isinstance(error, _AWAY)
+                    _log.warning(
+                        "relayer.step_failed",
+                        why=str(error)[:300],
+                        retry_s=pause_s,
+                        exc_info=None if is_expected else error,
+                    )
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), pause_s)
         finally:
