@@ -28,6 +28,7 @@ SLOW = Ending(4408, "live.too_slow", "More than 1 MiB waited to be taken; connec
 LOGGED_OUT = Ending(4401, "live.session_ended", "The session has ended; sign in and ask for another ticket")
 RIGHTS_CHANGED = Ending(4403, "live.rights_changed", "Your memberships changed; connect again with `since`")
 GROWN_OLD = Ending(4401, "live.ticket_grown_old", "A ticket's connection lasts an hour; connect again with `since`")
+FAILED = Ending(4500, "live.failed", "Something went wrong; connect again with `since`, nothing is lost")
 TALKATIVE = Ending(4429, "live.too_many_messages", "This connection is for listening; it takes few messages")
 
 

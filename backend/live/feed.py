@@ -71,7 +71,14 @@ class Feed:
                 if message["type"] == "subscribe":
                     self._note_back()
                 elif message["type"] == "message":
-                    self._hub.take(read_event(message["data"]))
+                    self._take(message["data"])
+
+    def _take(self, data: bytes) -> None:
+        try:
+            self._hub.take(read_event(data))
+        except (KeyError, TypeError, ValueError):
+            log.exception("live.unreadable")
+            self._hub.ask_refill()  # PostgreSQL has it as it was meant
 
     def _note_away(self, error: Exception) -> None:
         if not self._away:

@@ -144,7 +144,7 @@ class Gateway:
             await self.hub.refilled()
         lost = [topic for topic in client.topics if self._behind(client, topic) < 0]
         far = [topic for topic in client.topics if self._behind(client, topic) > 0]
-        far = [topic for topic in far if self.hub.missed(client, topic) is None]
+        far = [topic for topic in far if self.hub.memory.missed(topic, client.cursor[topic]) is None]
         if far:
             kept = await queries.oldest(self.hub.db, far)
             for topic in far:
@@ -164,7 +164,7 @@ class Gateway:
         """The few events that are still missing, when memory holds them; else None."""
         found: list[LiveEvent] = []
         for topic in client.topics:
-            missed = self.hub.missed(client, topic)
+            missed = self.hub.memory.missed(topic, client.cursor[topic])
             if missed is None or len(found) + len(missed) > _JOIN_BEHIND:
                 return None
             found += [event for event in missed if client.viewer.sees(event)]
@@ -174,7 +174,7 @@ class Gateway:
         """Send a page of the topic that is farthest behind; returns how many events were sent."""
         topic = max(client.topics, key=lambda one: self._behind(client, one))
         up_to = self.hub.cursor[topic]
-        remembered = self.hub.missed(client, topic)
+        remembered = self.hub.memory.missed(topic, client.cursor[topic])
         if remembered is not None:
             events = [event for event in remembered if client.viewer.sees(event)]
         else:

@@ -22,7 +22,8 @@ from backend.accounts.events import MembershipChanged, SessionEnded, UserDeleted
 from backend.core.clock import utc_now
 from backend.core.db import Database
 from backend.live import metrics, queries
-from backend.live.client import LOGGED_OUT, RIGHTS_CHANGED, Client
+from backend.live.client import FAILED, LOGGED_OUT, RIGHTS_CHANGED, Client
+from backend.live.memory import Memory
 from backend.live.messages import beat_text, event_text, notice_text, resync_text, text_frame
 from backend.live.types import ACCOUNTS, Cursor, LiveEvent, Topic
 
@@ -31,7 +32,6 @@ log = structlog.get_logger()
 CHANNELS = (*(topic.value for topic in Topic), ACCOUNTS)
 HEARTBEAT_S = 20.0
 REFILL_S = 2.0
-REMEMBERED = 1_000
 _AT_ONCE = 500
 _MOST_WAITING = 10_000
 _CLIENTS_AT_ONCE = 250
@@ -45,12 +45,11 @@ class Hub:
 
     def __init__(self, db: Database) -> None:
         self.db = db
-        self.cursor: dict[str, int] = {}
+        self.memory = Memory({})
         self._rooms: dict[frozenset[Topic], dict[Client, None]] = {}
         self._of_user: dict[UUID, set[Client]] = {}
         self._of_address: dict[str, int] = {}
         self._operators: set[Client] = set()
-        self._recent: dict[str, deque[LiveEvent]] = {topic: deque(maxlen=REMEMBERED) for topic in Topic}
         self._incoming: deque[LiveEvent] = deque(maxlen=_MOST_WAITING)  # what falls out is read from PostgreSQL
         self._words: deque[bytes | None] = deque(maxlen=100)
         self._wanted: list[asyncio.Future[None]] = []
@@ -62,7 +61,7 @@ class Hub:
 
     async def open(self) -> None:
         """Begin behind the last numbered event. Raises DATABASE_AWAY."""
-        self.cursor = await queries.latest(self.db, CHANNELS)
+        self.memory = Memory(await queries.latest(self.db, CHANNELS))
         self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._tick())]
 
     async def close(self) -> None:
@@ -76,7 +75,12 @@ class Hub:
     @property
     def is_open(self) -> bool:
         """Whether clients can be served."""
-        return bool(self.cursor)
+        return bool(self.memory.cursor)
+
+    @property
+    def cursor(self) -> dict[str, int]:
+        """The number of the last event that was sent, per topic."""
+        return self.memory.cursor
 
     # -- what comes in -----------------------------------------------------------------------------------------------
 
@@ -136,14 +140,6 @@ class Hub:
             self._rooms.pop(client.topics, None)
         metrics.CONNECTIONS.dec()
 
-    def missed(self, client: Client, topic: Topic) -> list[LiveEvent] | None:
-        """Events of a topic behind the client's cursor, from memory; None when memory does not reach back so far."""
-        recent, seen = self._recent[topic], client.cursor[topic]
-        count = self.cursor[topic] - seen
-        if count > len(recent):
-            return None
-        return [recent[place] for place in range(len(recent) - count, len(recent))]
-
     def join(self, client: Client) -> None:
         """The client, which has been sent all that the cursor covers, is sent what follows."""
         if client.ended:
@@ -173,10 +169,16 @@ class Hub:
                 await self._pump_once()
             except DATABASE_AWAY as error:
                 log.warning("live.history_away", error=str(error)[:300])
+            except Exception:  # a bug: what was not sent is read again by whoever comes back
+                log.exception("live.failed")
+                for client in [client for room in self._rooms.values() for client in room]:
+                    client.end(FAILED)
 
     async def _pump_once(self) -> None:
         while self._incoming:
-            await self._send(self._next_events())
+            batch, is_missing = self.memory.following(self._incoming, most=_AT_ONCE)
+            self._refill = self._refill or is_missing
+            await self._send(batch)
         if self._refill:
             self._refill = False
             await self._read_missing()
@@ -184,19 +186,6 @@ class Hub:
             word = self._words.popleft()
             frame = text_frame(beat_text(self._topics(), utc_now())) if word is None else word
             await _write([(list(room), frame) for room in self._rooms.values()])
-
-    def _next_events(self) -> list[LiveEvent]:
-        """Events that continue their topics; a gap asks for what is missing, and for the event behind it."""
-        batch: list[LiveEvent] = []
-        reached = dict(self.cursor)
-        while self._incoming and len(batch) < _AT_ONCE:
-            event = self._incoming.popleft()
-            if event.sequence == reached[event.topic] + 1:
-                reached[event.topic] = event.sequence
-                batch.append(event)
-            elif event.sequence > reached[event.topic]:
-                self._refill = True
-        return batch
 
     async def _read_missing(self) -> None:
         asked, self._wanted = self._wanted, []
@@ -229,16 +218,13 @@ class Hub:
         public: list[tuple[Topic, bytes]] = []
         own: dict[Client, list[tuple[int, bytes]]] = {}
         for event in events:
-            last = self.cursor[event.topic]
-            self.cursor[event.topic] = event.sequence
+            is_next = self.memory.remember(event)
             if event.topic == ACCOUNTS:
                 self._end_those(event)
                 continue
             topic = Topic(event.topic)
-            if event.sequence > last + 1:  # PostgreSQL keeps no more what Redis did not bring
-                self._recent[topic].clear()
+            if not is_next:  # PostgreSQL keeps no more what Redis did not bring
                 public.append((topic, text_frame(resync_text(self._topics(), [topic]))))
-            self._recent[topic].append(event)
             if event.is_public:
                 if self._rooms:
                     public.append((topic, text_frame(event_text(event, self._topics()))))

@@ -52,7 +52,7 @@ def read_topics(text: str) -> frozenset[Topic]:
 
 
 def encode_cursor(cursor: Cursor) -> str:
-    """The event id that carries `cursor`: opaque, URL-safe, 12 to 50 characters."""
+    """The event id that carries `cursor`: opaque, URL-safe, at most 74 characters."""
     out = bytearray([_VERSION])
     for topic in Topic:
         number = cursor.get(topic, 0)

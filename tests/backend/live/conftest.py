@@ -39,6 +39,7 @@ class Traded(outbox.Event):
     topic: ClassVar[str] = "trades"
     name: ClassVar[str] = "tests.traded.v1"
     number: int
+    filling: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,11 @@ class Ear:
                     self.seen.append(json.loads(await self.socket.recv()))
         return self.socket.close_code
 
+    async def refusal(self) -> tuple[int | None, str]:
+        """Close code, and the code in the last message."""
+        close_code = await self.closing()
+        return close_code, self.seen[-1]["code"]
+
     @property
     def last_id(self) -> str:
         """The id to go on from."""
@@ -106,10 +112,11 @@ class Street:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     relay: Relay | None = None
 
-    async def serve(self) -> int:
-        """Another instance of the api; returns its port."""
+    async def serve(self, **changes: Any) -> int:
+        """Another instance of the api, its settings changed; returns its port."""
         port = free_port()
-        config = configure(create_app(self.settings), self.settings.model_copy(update={"api_port": port}))
+        settings = self.settings.model_copy(update={"api_port": port, **changes})
+        config = configure(create_app(settings), settings)
         server = uvicorn.Server(config)
         server.capture_signals = suppress  # type: ignore[method-assign,assignment]  # signals are the test runner's
         self.tasks.append(asyncio.create_task(server.serve()))
