@@ -20,21 +20,10 @@ from backend.sites import service as sites
 from backend.sites.types import Draft
 from tests.backend.audit.stage import COMMUNITY
 from tests.backend.market.conftest import AFTER, PRICE, START, Town, grams
+from tests.backend.market.settlement.town import RETAIL, priced
 
-RETAIL, FEED_IN = 300_000, 80_000
+__all__ = ["priced"]
 COMMUNITY_ACCOUNTS = accounts_of(COMMUNITY)
-
-
-@pytest.fixture
-async def priced(town: Town) -> Town:
-    """A town that has published its tariffs."""
-    async with town.db.begin() as session:
-        await session.execute(
-            text("""INSERT INTO community_markets (org_id, community, retail_price_micro_per_kwh,
-                        feed_in_price_micro_per_kwh, updated_at) VALUES (:org, :number, :retail, :feed_in, now())"""),
-            {"org": town.org_id, "number": COMMUNITY, "retail": RETAIL, "feed_in": FEED_IN},
-        )
-    return town
 
 
 async def entries(town: Town) -> list[tuple[Any, ...]]:
