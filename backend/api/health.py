@@ -15,6 +15,8 @@ from backend.core.db import Database
 
 router = APIRouter(tags=["health"])
 PART_TIMEOUT_S = 2.0
+WAITED_FOR = {"redis", "relayer"}
+SILENT_S = 30
 
 FOLLOWER_LAG = Gauge("gridx_recorded_lag_blocks", "Blocks between the node's head and what is recorded")
 GAS_PRICE = Gauge("gridx_gas_price_wei", "Gas price that the node suggests")
@@ -40,7 +42,7 @@ async def live() -> dict[str, str]:
 
 @router.get("/health/detailed")
 async def detailed(request: Request) -> Response:
-    """Each part with its latency; 503 when one that trades depend on is down."""
+    """Each part with its latency; 503 when one that trades depend on is down. The relayer sends later what waits."""
     state = request.app.state
     parts = dict(
         await asyncio.gather(
@@ -49,10 +51,12 @@ async def detailed(request: Request) -> Response:
             _part("redis", state.redis.ping),
             _part("node", lambda: state.rpc.call("eth_blockNumber", [])),
             _part("follower", lambda: _follower(state.service_db)),
+            _part("relayer", lambda: _relayer(state.service_db)),
         )
     )
-    down = [name for name, part in parts.items() if part["status"] != "ok" and name != "redis"]
-    status = "down" if down else "degraded" if parts["redis"]["status"] != "ok" else "ok"
+    unwell = {name for name, part in parts.items() if part["status"] != "ok"}
+    down = unwell - WAITED_FOR
+    status = "down" if down else "degraded" if unwell else "ok"
     return ORJSONResponse({"status": status, "parts": parts}, status_code=503 if down else 200)
 
 
@@ -92,8 +96,25 @@ async def _follower(db: Database) -> None:
         raise RuntimeError("no chain is registered yet")
     if row.halted_reason:
         raise RuntimeError(f"halted: {row.halted_reason}")
-    if row.age is None or row.age > 30:
+    if row.age is None or row.age > SILENT_S:
         raise RuntimeError(f"the follower has not looked at the chain for {row.age} s")
+
+
+async def _relayer(db: Database) -> None:
+    """Well as long as none has ever run: then nothing is matched here."""
+    async with db.begin() as session:
+        row = (
+            await session.execute(
+                text(
+                    "SELECT stopped_reason, extract(epoch FROM now() - seen_at) AS age FROM relayers "
+                    "ORDER BY seen_at DESC LIMIT 1"
+                )
+            )
+        ).one_or_none()
+    if row is not None and row.stopped_reason:
+        raise RuntimeError(f"stopped: {row.stopped_reason}")
+    if row is not None and row.age > SILENT_S:
+        raise RuntimeError(f"the relayer has not looked at the chain for {row.age} s")
 
 
 async def _read_database(request: Request) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from scripts import runfile
+from scripts.cli.relayer import lines, relayer_rows
 from scripts.embedded.process import ProcessFailed
 from scripts.runfile import running_environment
 
@@ -101,7 +102,7 @@ def follower_resume() -> None:
 
 @click.command()
 def status() -> None:
-    """Processes of the running stack, its addresses, and the follower; exit code 1 when something is down."""
+    """Processes of the running stack, its addresses, follower and relayer; exit code 1 when something is down."""
     run = runfile.read()
     if run is None or not Path(f"/proc/{run['pid']}").exists():
         if not os.environ.get("DATABASE_URL"):
@@ -117,5 +118,7 @@ def status() -> None:
         if environment.get(name):
             click.echo(f"{label:<10} {environment[name]}")
     _print_chains(follower_rows())
+    for row in relayer_rows():
+        click.echo("\n".join(lines(row)))
     if down:
         raise SystemExit(1)

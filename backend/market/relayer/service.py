@@ -1,18 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs of the relayer that processes and commands call."""
+"""What the process `relayer` is made of, as its settings say."""
 
 from pathlib import Path
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from backend.core.settings import Settings
-from backend.market.relayer import standing
 from backend.market.relayer.errors import SignerUnusable
 from backend.market.relayer.signer import KeySigner, Signer
-from backend.market.relayer.standing import Standing
 from backend.market.relayer.types import RelayerOptions
-
-__all__ = ["Standing", "open_signer", "options_of", "standings"]
 
 
 def open_signer(*, key: str | None, keystore: Path | None, password: str | None) -> Signer:
@@ -24,11 +18,6 @@ def open_signer(*, key: str | None, keystore: Path | None, password: str | None)
     if key:
         return KeySigner.from_hex(key)
     raise SignerUnusable("Set GRIDX_RELAYER_KEYSTORE (an encrypted key file) or GRIDX_RELAYER_KEY")
-
-
-async def standings(session: AsyncSession, chain: int) -> list[Standing]:
-    """Every relayer of a chain, the one seen last first."""
-    return await standing.standings(session, chain)
 
 
 def options_of(settings: Settings) -> RelayerOptions:

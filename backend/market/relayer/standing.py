@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a relayer stands: its balance, whether it has stopped and why. Stop and resumption are alerts, said once."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,35 +24,6 @@ UPDATE relayers SET stopped_code = NULL, stopped_reason = NULL, stopped_at = NUL
 FROM (SELECT stopped_code AS cause FROM relayers WHERE chain = $1 AND signer = $2 FOR UPDATE) AS before
 WHERE chain = $1 AND signer = $2 AND stopped_code IS NOT NULL RETURNING before.cause
 """
-_STANDING = """
-SELECT r.signer, r.balance_wei, r.stopped_code, r.stopped_reason, r.stopped_at, r.seen_at,
-    (SELECT count(*) FROM matches m WHERE m.chain = r.chain AND m.state = 'MATCHED') AS waiting,
-    (SELECT count(DISTINCT t.nonce) FROM relay_transactions t WHERE t.chain = r.chain AND t.signer = r.signer
-        AND t.ended_at IS NULL AND t.state IN ('SIGNED', 'SENT')) AS pending,
-    last.tx_hash, last.state, last.pairs, last.created_at
-FROM relayers r LEFT JOIN LATERAL (
-    SELECT tx_hash, state, pairs, created_at FROM relay_transactions t
-    WHERE t.chain = r.chain AND t.signer = r.signer ORDER BY created_at DESC, id DESC LIMIT 1) AS last ON true
-WHERE r.chain = $1 ORDER BY r.seen_at DESC
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A relayer as its operators see it. `waiting`: pairs not sent; `pending`: nonces sent and not mined."""
-
-    signer: bytes
-    balance_wei: int
-    stopped: str | None
-    reason: str | None
-    stopped_at: datetime | None
-    seen_at: datetime
-    waiting: int
-    pending: int
-    last_hash: bytes | None
-    last_state: str | None
-    last_pairs: int | None
-    last_at: datetime | None
 
 
 async def say(session: AsyncSession, chain: int, signer: bytes, *, balance_wei: int, now: datetime) -> None:
@@ -75,8 +45,3 @@ async def resume(session: AsyncSession, chain: int, signer: bytes) -> bool:
     for row in rows:
         await outbox.add(session, RelayerResumed(chain=chain, signer=signer, cause=row["cause"]))
     return bool(rows)
-
-
-async def standings(session: AsyncSession, chain: int) -> list[Standing]:
-    """Every relayer of a chain, the one seen last first."""
-    return [Standing(*row.values()) for row in await sql.fetch(session, _STANDING, chain)]

@@ -68,7 +68,7 @@ async def test_health__all_up__says_so_for_each_part(site: Site) -> None:
     answer = await site.client.get("/health/detailed")
 
     assert answer.status_code == 200, answer.text
-    assert answer.json()["parts"].keys() == {"database", "serviceDatabase", "redis", "node", "follower"}
+    assert answer.json()["parts"].keys() == {*("database", "serviceDatabase", "redis", "node", "follower", "relayer")}
     assert all(part["latencyMs"] >= 0 for part in answer.json()["parts"].values())
 
 
