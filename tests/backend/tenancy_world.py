@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from backend.accounts import service
 from backend.accounts.types import MarketRole, OrgKind, OrgRole
+from backend.chain import service as chains
 from backend.core.clock import utc_now
 from backend.core.crypto import address_of, keccak
 from backend.core.db import Actor, Database
@@ -138,7 +139,11 @@ async def _market(service_db: Database, world: World) -> dict[str, str]:
     names = ("south_bid", "south_order", "south_offer", "south_receipt", "south_match", "south_reservation")
     ids = {name: str(uuid4()) for name in names}
     async with service_db.begin() as session:
-        chain = (await session.execute(_CHAIN)).scalar_one()
+        registered = await chains.register_chain(
+            session, chain_id=31337, genesis_hash=b"\1" * 32, contract_address=b"\2" * 20, deployment_block=1,
+            deployment_block_hash=b"\3" * 32, parent_hash=b"\4" * 32, network="elsewhere", confirmations=2,
+        )  # fmt: skip
+        chain = registered.id
         known = {**world.ids, **ids, "chain": chain, "wallet": address_of(WALLET_SECRET)}
         sides = (("south_order", "south_owner", "book"), ("south_bid", "south_operator", "book"))
         for slot, (order, user, venue) in enumerate((*sides, ("south_offer", "south_owner", "direct"))):
@@ -147,16 +152,11 @@ async def _market(service_db: Database, world: World) -> dict[str, str]:
             await session.execute(_ORDER, facts | named | {"maker": known["wallet"], "hash": bytes([slot]) * 32})
         for statement in _MATCH:
             await session.execute(
-                text(statement), {name: known[name] for name in re.findall(r"(?<!:):(\w+)", statement)}
+                text(statement), {name: known[name] for name in re.findall(r"(?<!:):([a-z]\w*)", statement)}
             )
     return ids
 
 
-_CHAIN = text("""
-INSERT INTO chains (chain_id, genesis_hash, contract_address, deployment_block, deployment_block_hash, salt, network)
-VALUES (31337, decode(repeat('01', 32), 'hex'), decode(repeat('02', 20), 'hex'), 1, decode(repeat('03', 32), 'hex'),
-    decode(repeat('04', 32), 'hex'), 'elsewhere') RETURNING id
-""")
 _ORDER = text("""
 INSERT INTO orders (id, chain, org_id, community, delivery_start, delivery_minutes, user_id, house_id, zone, maker,
     taker, is_bid, kind, venue, meter, energy_wh, min_fill_wh, price_micro_per_kwh, factor_id, slot, expiry, order_hash,

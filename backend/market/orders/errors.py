@@ -205,3 +205,10 @@ class TooManyReservations(Conflict):
 
     code = "offer.too_many_reservations"
     title = "Take or let lapse what you have reserved before you reserve more"
+
+
+class RangeTooLong(Invalid):
+    """A range of time that ends before it starts, or is longer than a month."""
+
+    code = "market.range"
+    title = "Ask for at most 31 days, ending after they start"

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values of signed orders: sides' venues, kinds and states, a checked order ready to be placed, a community's rules."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from backend.market.clearing.types import Rule
@@ -124,6 +125,102 @@ class SignedOrder:
     order: Order
     signature: bytes
     kind: OrderKind = OrderKind.LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order as its owner and the operators see it; the signature is shown to nobody here."""
+
+    id: UUID
+    user_id: UUID
+    community: int
+    delivery_start: datetime
+    delivery_minutes: int
+    house_id: UUID
+    maker: bytes
+    taker: bytes
+    is_bid: bool
+    kind: OrderKind
+    venue: Venue
+    meter: int
+    energy_wh: int
+    min_fill_wh: int
+    price_micro_per_kwh: int
+    factor_id: int
+    slot: int
+    expiry: datetime
+    order_hash: bytes
+    state: OrderState
+    reason: str | None
+    matched_wh: int
+    taken_wh: int
+    reserved_wh: int
+    placed_at: datetime
+    ended_at: datetime | None
+
+    @property
+    def rest_wh(self) -> int:
+        """Energy that may still trade."""
+        return self.energy_wh - self.matched_wh - self.taken_wh - self.reserved_wh if self.ended_at is None else 0
+
+
+@dataclass(frozen=True, slots=True)
+class MatchView:
+    """A match as its parties and the operators see it."""
+
+    id: UUID
+    community: int
+    delivery_start: datetime
+    receipt_id: UUID
+    energy_wh: int
+    price_micro_per_kwh: int
+    state: str
+    reason: str | None
+    trade_id: bytes
+    matched_at: datetime
+    updated_at: datetime
+    seller_id: UUID
+    buyer_id: UUID
+    offer_id: UUID
+    bid_id: UUID
+    seller_fee_micro: int
+    buyer_fee_micro: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuctionResult:
+    """What everybody may know of an auction; `price_micro_per_kwh` is None when it has no single price."""
+
+    delivery_start: datetime
+    rule: str
+    price_micro_per_kwh: int | None
+    volume_wh: int
+    book_hash: bytes
+    levels: Sequence[Mapping[str, Any]]
+    cleared_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LastTrade:
+    """A match without its parties."""
+
+    energy_wh: int
+    price_micro_per_kwh: int
+    matched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OfferView:
+    """A direct offer that can be taken, without maker and signature."""
+
+    id: UUID
+    community: int
+    delivery_start: datetime
+    delivery_minutes: int
+    rest_wh: int
+    min_fill_wh: int
+    price_micro_per_kwh: int
+    gate_closes: datetime
 
 
 def at(seconds: int) -> datetime:
