@@ -12,6 +12,8 @@ from backend.core.crypto import address_of
 from backend.market.relayer.errors import SignerUnusable
 from backend.market.relayer.types import Unsigned
 
+SCRYPT_WORK = 2**18
+
 
 class Signer(Protocol):
     """Signs transactions of one account."""
@@ -55,7 +57,7 @@ class KeySigner:
             return cls(bytes(Account.decrypt(content, password)))
         except FileNotFoundError as error:
             raise SignerUnusable("There is no such key file", path=str(path)) from error
-        except (OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
             why = str(error) or type(error).__name__
             raise SignerUnusable("The key file cannot be opened", path=str(path), why=why[:200]) from error
 
@@ -78,9 +80,9 @@ class KeySigner:
         return bytes(signed.raw_transaction)
 
 
-def write_keystore(path: Path, password: str, private_key: bytes) -> bytes:
+def write_keystore(path: Path, password: str, private_key: bytes, *, work_factor: int = SCRYPT_WORK) -> bytes:
     """Write an encrypted key file (mode 0600) that does not exist yet; returns the account. Raises FileExistsError."""
-    content = Account.encrypt(private_key, password, kdf="scrypt")
+    content = Account.encrypt(private_key, password, kdf="scrypt", iterations=work_factor)
     with path.open("x") as file:
         path.chmod(0o600)
         json.dump(content, file)
