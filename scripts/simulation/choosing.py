@@ -49,7 +49,13 @@ def real_world(folder: Path, days: int) -> World:
         raise DataProblem(f"{folder} lacks the household data sets {', '.join(real_homes.FILES)}")
     if days < 1:
         raise DataProblem(f"--days {days}: choose at least 1")
-    return from_community(real_homes.read_homes(folder, days))
+    try:
+        return from_community(real_homes.read_homes(folder, days))
+    except DataProblem as problem:
+        hint = (
+            f"; not every home was read for {days} days on end: choose fewer --days" if days > real_homes.DAYS else ""
+        )
+        raise DataProblem(f"{problem}{hint}") from problem
 
 
 def from_community(community: Community) -> World:

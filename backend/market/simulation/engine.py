@@ -179,7 +179,7 @@ class Simulation:
         expected = [(forecast_wh(h.consumption_wh, per_day), forecast_wh(h.generation_wh, per_day)) for h in homes]
         until = self.setup.island_intervals(self.world).stop
         price = self.setup.tariff.retail_micro_per_kwh
-        return Island(homes, self.stores, until, self.world.minutes, expected, price)
+        return Island(homes, self.stores, until, per_day, expected, price)
 
     def _islanded(self, island: Island, interval: int) -> Step:
         found = island.step(interval)

@@ -42,21 +42,30 @@ class IslandStep:
 
 @dataclass(frozen=True, slots=True)
 class Island:
-    """The households of an island that ends before interval `until`; `expected`: forecasts of load and generation."""
+    """The households of an island that ends before interval `until`; `expected`: forecasts of load and generation.
+
+    Nothing but the past and the interval itself is known to an allocation.
+    """
 
     households: Sequence[Household]
     stores: Mapping[int, Store]
     until: int
-    minutes: int
+    per_day: int
     expected: Sequence[tuple[Series, Series]]
     price_micro: int
 
     def step(self, interval: int) -> IslandStep:
         """Share out one interval and move the batteries accordingly."""
-        end = min(interval + LOOK_AHEAD_HOURS * 60 // self.minutes, self.until)
+        end = min(interval + LOOK_AHEAD_HOURS * self.per_day // 24, self.until)
         loads = self._loads(interval, end)
         pool = [sum(int(household.generation_wh[interval]) for household in self.households)]
-        pool += [sum(int(generation[later]) for _, generation in self.expected) for later in range(interval + 1, end)]
+        pool += [
+            sum(
+                self._expected(home.generation_wh, generation, interval, later)
+                for home, (_, generation) in zip(self.households, self.expected, strict=True)
+            )
+            for later in range(interval + 1, end)
+        ]
         storages = (_pooled(list(self.stores.values())),) if self.stores else ()
         found = allocate(Situation(tuple(pool), tuple(loads), storages, turn=interval))
         served = [0] * len(self.households)
@@ -79,11 +88,20 @@ class Island:
         spilled = sum(given)
         return IslandStep(served, flows, metered, spilled, demand_by_tier, served_by_tier, traded)
 
+    def _expected(self, measured: Series, forecast: Series, now: int, later: int) -> int:
+        """What is expected of a later interval: today's forecast of that time of day; on the first day, what is now."""
+        day = now // self.per_day
+        return int(measured[now]) if day == 0 else int(forecast[day * self.per_day + later % self.per_day])
+
     def _loads(self, interval: int, end: int) -> list[Load]:
         loads = []
         for house, household in enumerate(self.households):
             demand = [int(household.consumption_wh[interval])]
-            demand += [max(0, int(wh)) for wh in self.expected[house][0][interval + 1 : end]]
+            forecast = self.expected[house][0]
+            demand += [
+                self._expected(household.consumption_wh, forecast, interval, later)
+                for later in range(interval + 1, end)
+            ]
             critical = [wh * household.critical_permille // 1_000 for wh in demand]
             if household.tier is not Tier.ORDINARY and any(critical):
                 loads.append(Load(f"{house}/critical", household.tier, tuple(critical)))
