@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.core.db import raw
 from backend.core.envelope import PageParams
 from backend.market import sql
 from backend.market.islands.intents import Intent
@@ -29,7 +30,7 @@ UPDATE islands SET ended_at = $2, closed_at = $2, ended_by = $3, end_signer = $4
 WHERE id = $1
 """
 _DOCUMENTS = """
-SELECT signer, body, signature, end_signer, end_body, end_signature, declared_at FROM islands WHERE id = $1
+SELECT signer, body::text, signature, end_signer, end_body::text, end_signature FROM islands WHERE id = $1
 """
 _UNQUEUED = """
 SELECT m.id, m.settlement_nonce, m.trade_id, m.delivery_start, m.energy_wh, m.price_micro_per_kwh, m.matched_at,
@@ -47,7 +48,7 @@ FROM unnest($5::bigint[], $6::uuid[], $7::bigint[], $8::text[], $9::bytea[], $10
     AS q (sequence, match_id, settlement_nonce, content, previous_hash, hash)
 """
 _INTENTS = """
-SELECT i.sequence, i.content, i.previous_hash, i.hash, i.chain_away, i.queued_at, i.settlement_nonce, m.state, m.reason,
+SELECT i.sequence, i.content::text, i.previous_hash, i.hash, i.chain_away, i.queued_at, i.settlement_nonce, m.state, m.reason,
     t.block_number, t.log_index, t.tx_hash, t.status
 FROM island_intents i LEFT JOIN matches m ON m.id = i.match_id
 LEFT JOIN energy_trades t ON t.chain = m.chain AND t.trade_id = m.trade_id AND t.status <> 'ORPHANED'
@@ -61,7 +62,7 @@ RETURNING i.sequence, m.trade_id, m.reason
 _OPEN = (
     _ISLAND
     + """
-WHERE closed_at IS NULL OR closed_at > $1 - interval '1 hour' OR EXISTS (
+WHERE closed_at IS NULL OR closed_at > $1::timestamptz - interval '1 hour' OR EXISTS (
     SELECT FROM island_intents i JOIN matches m ON m.id = i.match_id
     WHERE i.island_id = islands.id AND (m.state IN ('MATCHED', 'SENT', 'CONFIRMED')
         OR (m.state = 'CANCELLED' AND i.reported_at IS NULL)))
@@ -146,8 +147,8 @@ async def documents(session: AsyncSession, island_id: UUID) -> dict[str, Any]:
 
 async def lock_books(session: AsyncSession, timeout_ms: int) -> None:
     """Wait until no matching is under way, and let none begin until the transaction ends."""
-    await sql.execute(session, f"SET LOCAL lock_timeout = '{timeout_ms}ms'")
-    await sql.execute(session, "LOCK TABLE books IN EXCLUSIVE MODE")
+    connection = await raw(session)
+    await connection.execute(f"SET LOCAL lock_timeout = '{timeout_ms}ms'; LOCK TABLE books IN EXCLUSIVE MODE")
 
 
 async def unqueued_matches(session: AsyncSession, island: Island, limit: int) -> list[Any]:

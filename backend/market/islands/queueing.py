@@ -55,6 +55,9 @@ async def queue_intents(db: Database, island: Island, *, away: bool, now: dateti
 
     While matching does not pause for two seconds, nothing is queued and the next call tries again.
     """
+    async with db.begin() as session:
+        if not await queries.unqueued_matches(session, island, 1):
+            return 0
     try:
         async with db.begin() as session:
             await queries.lock_books(session, _LOCK_TIMEOUT_MS)

@@ -22,7 +22,7 @@ from backend.market.islands.types import IntentState, Island
 
 MOST_INTENTS = 100_000
 _RUNS = """
-SELECT delivery_start, inputs, result, certificate, allocated_at FROM island_runs
+SELECT delivery_start, inputs::text, result::text, certificate::text, allocated_at FROM island_runs
 WHERE org_id = $1 AND island_id = $2 ORDER BY delivery_start
 """
 _COLUMNS = (

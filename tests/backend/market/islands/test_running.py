@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Intervals are shared out and stored with all inputs; matches are queued; a report proves itself or is found out."""
+
+import copy
+from datetime import timedelta
+
+import orjson
+import pytest
+
+from backend.core.crypto import sign
+from backend.core.db import Actor
+from backend.core.envelope import PageParams
+from backend.market.islands import equipment, service
+from backend.market.islands.checking import ReportUnreadable, check
+from backend.market.islands.equipment import CriticalLoadFields, Expected
+from backend.market.islands.errors import (
+    CriticalLoadTaken,
+    ForecastRefused,
+    HouseUnknown,
+    IslandNotFound,
+    OperatorOnly,
+)
+from tests.backend.market.islands.conftest import OTHER_KEY
+
+PAGE = PageParams(1, 100)
+
+
+async def told(isle, island):
+    """The report as a file holds it."""
+    made = await service.report(isle.db, island.id, actor=isle.operator)
+    return orjson.loads(orjson.dumps(made))
+
+
+@pytest.fixture
+async def scarce(isle):
+    """An island on which sun and battery do not suffice: a hospital at house 2, homes at 1, 3 and 4."""
+    await isle.equip()
+    for person, generation_wh, demand_wh in ((1, 3_000, 1_500), (2, 0, 1_800), (3, 0, 200), (4, 0, 4_000)):
+        await isle.expect(person, generation_wh, demand_wh)
+    return await isle.declare(hours=4)
+
+
+async def test_run__scarce_island__serves_the_hospital_first_then_equal_shares(isle, scarce):
+    await isle.run()
+
+    rows = await isle.square.rows(
+        "SELECT * FROM island_allocations WHERE delivery_start > :now ORDER BY house_id", now=isle.now
+    )
+    run = (await isle.square.rows("SELECT * FROM island_runs WHERE delivery_start > :now", now=isle.now))[0]
+    state = (await isle.square.rows("SELECT * FROM storage_states WHERE delivery_start > :now", now=isle.now))[0]
+    by_house = {row.house_id: row for row in rows}
+    hospital, small = by_house[isle.square.houses[2]], by_house[isle.square.houses[3]]
+    ordinary = [by_house[isle.square.houses[n]].share_wh for n in (1, 4)]
+    assert (hospital.critical_wh, hospital.critical_share_wh) == (1_000, 1_000)
+    assert small.share_wh == small.demand_wh == 200
+    assert max(ordinary) - min(ordinary) <= 1
+    assert sum(row.share_wh for row in rows) + run.result["spilledWh"] == 3_000 + state.discharged_wh - state.charged_wh
+    assert state.state_wh >= 1_000
+    assert await isle.events("islands.allocated.v1")
+
+
+async def test_run__twice__allocates_each_interval_once(isle, scarce):
+    await isle.run()
+    before = await isle.square.rows("SELECT * FROM storages")
+
+    await isle.run()
+
+    assert await isle.square.rows("SELECT * FROM storages") == before
+    assert len(await isle.square.rows("SELECT * FROM island_runs")) == 2
+
+
+async def test_run__later__goes_on_from_where_the_battery_stands(isle, scarce):
+    await isle.run()
+    await isle.run(isle.now + timedelta(hours=1))
+
+    states = await isle.square.rows("SELECT before_wh, state_wh FROM storage_states ORDER BY delivery_start")
+    assert [row.before_wh for row in states[1:]] == [row.state_wh for row in states[:-1]]
+
+
+async def test_intents__of_matches_in_several_books__are_queued_in_the_order_of_their_nonces(isle):
+    engine = isle.square.engine()
+    island = await isle.declare(hours=24)
+    for interval in (2, 1, 0):
+        await isle.square.sell(engine, 2, interval=interval)
+        await isle.square.buy(engine, 3, interval=interval)
+    await isle.run()
+    await isle.square.sell(engine, 2)
+    await isle.square.buy(engine, 3)
+    await isle.see_chain(away=True)
+    await isle.run()
+    await isle.run()
+
+    island, queue = await service.intents(isle.db, isle.db, island.id, isle.member(3), PAGE)
+    matches = await isle.square.matches()
+    assert [row["settlement_nonce"] for row in queue] == [match.settlement_nonce for match in matches]
+    assert [row["sequence"] for row in queue] == [1, 2, 3, 4]
+    assert [row["chain_away"] for row in queue] == [False, False, False, True]
+    assert queue[-1]["hash"] == island.head
+    published = await isle.events("islands.intents_queued.v1")
+    assert [event["intents"] for event in published] == [3, 4]
+    assert published[-1]["head"] == "0x" + island.head.hex()
+    assert len(await isle.events("islands.chain_lost.v1")) == 1
+
+
+async def test_intents__of_a_match_that_is_cancelled__are_reported_once_not_dropped(isle):
+    engine = isle.square.engine()
+    island = await isle.declare(hours=24)
+    await isle.square.sell(engine, 2)
+    await isle.square.buy(engine, 3)
+    await isle.run()
+
+    await isle.square.rows("UPDATE matches SET state = 'CANCELLED', reason = 'expired' RETURNING id")
+    await isle.run()
+    await isle.run()
+
+    conflicts = await isle.events("islands.intent_conflict.v1")
+    assert [(event["sequence"], event["reason"]) for event in conflicts] == [(1, "expired")]
+    report = await told(isle, island)
+    assert report["summary"]["intents"] == {"logged": 0, "waiting": 0, "conflict": 1}
+    assert check(report) == []
+
+
+async def test_watch__chain_away_and_back__is_noted_and_announced_once_each(isle):
+    island = await isle.declare(hours=24)
+    await isle.see_chain(away=True)
+    await isle.run()
+    await isle.run()
+    await isle.see_chain()
+    await isle.run()
+
+    seen = await service.get_island(isle.db, island.id, isle.operator)
+    assert seen.chain_lost_at is not None
+    assert seen.chain_back_at is not None
+    for name in ("islands.chain_lost.v1", "islands.chain_returned.v1"):
+        assert len(await isle.events(name)) == 1
+
+
+@pytest.fixture
+async def report(isle, scarce):
+    """A report with allocations and intents, as a file holds it."""
+    engine = isle.square.engine()
+    await isle.square.sell(engine, 2)
+    await isle.square.buy(engine, 3)
+    await isle.run()
+    return await told(isle, scarce)
+
+
+async def test_check__an_honest_report__is_equal_to_what_is_computed_anew(report):
+    assert check(report) == []
+
+
+def give_more(report):
+    report["runs"][1]["result"]["houses"][0]["shareWh"] += 1
+
+
+def want_less(report):
+    report["runs"][1]["inputs"]["houses"][3]["demandWh"][0] -= 1_000
+
+
+def claim_a_lower_level(report):
+    report["runs"][1]["certificate"][0]["level_wh"] -= 5
+
+
+def change_a_match(report):
+    report["intents"]["links"][0]["content"]["energyWh"] += 1
+
+
+def drop_the_last_match(report):
+    report["intents"]["links"].pop()
+
+
+def extend_the_island(report):
+    report["island"]["endsAtUnix"] += 3600
+
+
+def declare_for_longer(report):
+    report["declaration"]["body"]["message"]["endsAt"] = "1"
+
+
+def sign_by_another(report):
+    body = report["declaration"]["body"]
+    report["declaration"]["signature"] = "0x" + sign(b"\1" * 32, OTHER_KEY).hex()
+    assert body["primaryType"] == "IslandDeclaration"
+
+
+def add_up_wrongly(report):
+    report["summary"]["houses"][0]["demandWh"] += 1
+
+
+async def test_check__any_place_changed__is_found(report):
+    for change in (
+        give_more, want_less, claim_a_lower_level, change_a_match, drop_the_last_match, extend_the_island,
+        declare_for_longer, sign_by_another, add_up_wrongly,
+    ):  # fmt: skip
+        changed = copy.deepcopy(report)
+        change(changed)
+        assert check(changed) != [], change.__name__
+
+
+@pytest.mark.parametrize("what", [{}, [], {"format": "gridx-island-report/1"}])
+def test_check__something_else__is_unreadable(what):
+    with pytest.raises(ReportUnreadable):
+        check(what)
+
+
+async def test_report__for_members__is_refused(isle, scarce):
+    with pytest.raises(OperatorOnly):
+        await service.report(isle.db, scarce.id, actor=isle.member(2))
+
+
+async def test_allocations__under_row_security__show_a_member_only_what_is_his(isle, scarce, db):
+    await isle.run()
+
+    own, _ = await service.allocations(db, scarce.id, isle.member(3), PAGE)
+    every, total = await service.allocations(db, scarce.id, isle.operator, PAGE)
+    loads, _ = await equipment.critical_loads(db, isle.member(3), PAGE)
+    batteries, _ = await equipment.storages(db, isle.member(3), PAGE)
+
+    assert {row["house_id"] for row in own} == {isle.square.houses[3]}
+    assert len(every) == total == 8
+    assert loads == []
+    assert [row["name"] for row in batteries] == ["school battery"]
+    assert (await service.get_island(db, scarce.id, isle.member(3))).id == scarce.id
+
+
+async def test_islands__under_row_security__do_not_exist_for_strangers(isle, scarce, db):
+    stranger = Actor(isle.square.people[4], isle.square.people[4], "operator")
+
+    with pytest.raises(IslandNotFound):
+        await service.get_island(db, scarce.id, stranger)
+    with pytest.raises(IslandNotFound):
+        await service.report(isle.db, scarce.id, actor=stranger)
+    async with db.begin() as session:
+        for table in ("islands", "island_runs", "island_allocations", "island_intents", "storages", "critical_loads"):
+            assert not (await (await session.connection()).exec_driver_sql(f"SELECT 1 FROM {table}")).all(), table
+
+
+async def test_equipment__of_others_or_twice__is_refused(isle):
+    await isle.equip()
+
+    with pytest.raises(CriticalLoadTaken):
+        await isle.equip()
+    with pytest.raises(OperatorOnly):
+        await equipment.add_critical_load(
+            isle.db, CriticalLoadFields(isle.square.houses[3], 3, 50), actor=isle.member(3), now=isle.now
+        )
+    said = [Expected(isle.square.delivery_start, 1, 1)]
+    with pytest.raises(HouseUnknown):
+        await equipment.put_forecasts(isle.db, isle.square.houses[3], said, actor=isle.member(2), now=isle.now)
+    with pytest.raises(ForecastRefused):
+        await equipment.put_forecasts(
+            isle.db, isle.square.houses[3], [Expected(isle.now - timedelta(hours=2), 1, 1)], actor=isle.member(3),
+            now=isle.now,
+        )  # fmt: skip
