@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from sqlalchemy import text
 
@@ -127,11 +127,24 @@ class Square:
         return await self.rows("SELECT * FROM matches ORDER BY settlement_nonce")
 
 
+def _numbered(what: str) -> dict[int, UUID]:
+    return {number: uuid5(NAMESPACE_OID, f"{what} {number}") for number in range(1, PEOPLE + 1)}
+
+
+async def enter_square(db: Database, *, delivery_start: datetime, first_slot: int) -> Square:
+    """The square that another process has opened; each process takes its slots from another number on."""
+    async with db.begin() as session:
+        chain = await chains.find_chain(session)
+        org_id = await session.scalar(text("SELECT id FROM organizations"))
+    assert chain is not None
+    slots = itertools.count(first_slot)
+    return Square(db, chain, org_id, _numbered("person"), _numbered("house"), delivery_start, slots)
+
+
 async def open_square(db: Database) -> Square:
     """Make the community and its people; the next interval starts in one to two hours."""
     org_id, hour = uuid7(), utc_now().replace(minute=0, second=0, microsecond=0, tzinfo=UTC)
-    people = {number: uuid7() for number in range(1, PEOPLE + 1)}
-    houses = {number: uuid7() for number in people}
+    people, houses = _numbered("person"), _numbered("house")
     async with db.begin() as session:
         chain = await chains.register_chain(
             session, chain_id=31337, genesis_hash=b"\1" * 32, contract_address=CONTRACT, deployment_block=1,

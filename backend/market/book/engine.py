@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Places orders: in groups (≤ 5 ms, ≤ 500) over many books, one transaction each, answered after its commit.
+"""Places and cancels orders: in groups (≤ 5 ms, ≤ 500) over many books, one transaction each, answered after it.
 
 The rows are the truth. Memory of a book is brought up to the version of its locked row before it is used, and thrown
 away when a transaction fails, so any number of processes may place orders in the same books.
@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -23,13 +24,15 @@ from backend.core.db import Database
 from backend.core.errors import Refusal
 from backend.core.failpoints import failpoint
 from backend.market.book import queries
-from backend.market.book.errors import BookOutOfStep
+from backend.market.book.errors import BookOutOfStep, OrderEnded
 from backend.market.book.matching import Turn
 from backend.market.book.memory import BookMemory, Shelf
-from backend.market.book.types import BookKey, BookRow, LastLook, Placed
+from backend.market.book.types import BookKey, BookRow, Ended, LastLook, Placed
 from backend.market.book.writing import write
 from backend.market.orders.types import NewOrder, OrderState
 
+T = TypeVar("T")
+BY_OWNER = "order.cancelled_by_owner"
 GROUP_WINDOW_S = 0.005
 GROUP_LIMIT = 500
 _ATTEMPTS = 3
@@ -40,24 +43,27 @@ _AWAY = (
 _PASSING = ("40001", "40P01")  # serialisation failure, deadlock
 
 
+@dataclass(frozen=True, slots=True)
+class _Cancel:
+    key: BookKey
+    order_id: UUID
+
+
 @dataclass(slots=True)
-class _Waiting:
-    order: NewOrder
-    answer: asyncio.Future[Placed]
+class _Waiting(Generic[T]):
+    key: BookKey
+    act: NewOrder | _Cancel
+    answer: asyncio.Future[T]
     since: float
 
-    @property
-    def key(self) -> BookKey:
-        return BookKey(self.order.chain, self.order.community, self.order.delivery_start)
-
-    def say(self, outcome: Placed | BaseException) -> None:
-        """Answer; what a placement led to is said after its commit only."""
+    def say(self, outcome: Any) -> None:
+        """Answer; what became of an act is said after its commit only."""
         if self.answer.done():
             return
-        if isinstance(outcome, Placed):
-            self.answer.set_result(outcome)
-        else:
+        if isinstance(outcome, BaseException):
             self.answer.set_exception(outcome)
+        else:
+            self.answer.set_result(outcome)
 
 
 class Engine:
@@ -71,21 +77,28 @@ class Engine:
         self._chain = chain
         self._last_look = last_look
         self._shelf = Shelf()
-        self._queue: list[_Waiting] = []
+        self._queue: list[_Waiting[Any]] = []
         self._draining: asyncio.Task[None] | None = None
 
     async def place(self, order: NewOrder) -> Placed:
         """Make an order durable and match it. Raises the refusal of its book, of its gate, or of the last look."""
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(order, loop.create_future(), time.monotonic())
-        self._queue.append(waiting)
-        if self._draining is None or self._draining.done():
-            self._draining = loop.create_task(self._drain())
-        return await waiting.answer
+        answer: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
+        return await self._ask(BookKey(order.chain, order.community, order.delivery_start), order, answer)
+
+    async def cancel(self, key: BookKey, order_id: UUID) -> Ended:
+        """Take what rests of an order out of its book; the caller has checked that its owner asks. Raises OrderEnded."""
+        answer: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        return await self._ask(key, _Cancel(key, order_id), answer)
 
     def forget(self) -> None:
         """Throw all memory away, as a restart does."""
         self._shelf = Shelf()
+
+    async def _ask(self, key: BookKey, act: NewOrder | _Cancel, answer: asyncio.Future[T]) -> T:
+        self._queue.append(_Waiting(key, act, answer, time.monotonic()))
+        if self._draining is None or self._draining.done():
+            self._draining = asyncio.get_running_loop().create_task(self._drain())
+        return await answer
 
     async def _drain(self) -> None:
         while self._queue:
@@ -95,8 +108,8 @@ class Engine:
             group, self._queue = self._queue[:GROUP_LIMIT], self._queue[GROUP_LIMIT:]
             await self._handle(group)
 
-    async def _handle(self, group: Sequence[_Waiting]) -> None:
-        """Place a group; when that fails, its halves, so that whoever is at fault fails alone."""
+    async def _handle(self, group: Sequence[_Waiting[Any]]) -> None:
+        """Do what a group asks; when that fails, its halves, so that whoever is at fault fails alone."""
         for _ in range(_ATTEMPTS):
             try:
                 outcomes = await self._settle(group)
@@ -118,8 +131,8 @@ class Engine:
         await self._handle(group[:middle])
         await self._handle(group[middle:])
 
-    async def _settle(self, group: Sequence[_Waiting]) -> list[Placed | Refusal]:
-        """Place the orders of a group in one transaction; what became of each, in their sequence."""
+    async def _settle(self, group: Sequence[_Waiting[Any]]) -> list[Placed | Ended | Refusal]:
+        """Do all of a group in one transaction; what became of each, in their sequence."""
         keys = {waiting.key for waiting in group}
         if unknown := [key for key in keys if key not in self._shelf]:
             async with self._db.begin() as session:
@@ -130,31 +143,45 @@ class Engine:
             now = utc_now()
             memories = await remember(session, rows.values(), self._shelf)
             turns = {key: Turn(row, memories[key]) for key, row in rows.items()}
-            refused = await self._judge(session, group, turns, now)
+            refused = await self._refusals(session, group, turns, now)
+            outcomes = [
+                refused.get(index) or _do(turns[waiting.key], waiting.act) for index, waiting in enumerate(group)
+            ]
             await failpoint("book.after_match")
             await write(session, turns.values(), self._chain.contract_address, now)
             await failpoint("book.before_commit")
         await failpoint("book.after_commit")
         self._shelf.trim()
-        return [refused.get(waiting.order.id) or turns[waiting.key].placed(waiting.order) for waiting in group]
+        return outcomes
 
-    async def _judge(
-        self, session: AsyncSession, group: Sequence[_Waiting], turns: Mapping[BookKey, Turn], now: datetime
-    ) -> dict[UUID, Refusal]:
-        """Place what may be placed; the refusals of the others."""
-        refused: dict[UUID, Refusal] = {}
-        for waiting in group:
-            try:
-                turns[waiting.key].check(waiting.order, now)
-            except Refusal as refusal:
-                refused[waiting.order.id] = refusal
-        refused |= await self._last_look(
-            session, [waiting.order for waiting in group if waiting.order.id not in refused]
-        )
-        for waiting in group:
-            if waiting.order.id not in refused:
-                turns[waiting.key].place(waiting.order)
+    async def _refusals(
+        self, session: AsyncSession, group: Sequence[_Waiting[Any]], turns: Mapping[BookKey, Turn], now: datetime
+    ) -> dict[int, Refusal]:
+        """Why orders of the group must not be placed, by their place in it."""
+        refused: dict[int, Refusal] = {}
+        sound: list[tuple[int, NewOrder]] = []
+        for index, waiting in enumerate(group):
+            if isinstance(waiting.act, NewOrder):
+                try:
+                    turns[waiting.key].check(waiting.act, now)
+                    sound.append((index, waiting.act))
+                except Refusal as refusal:
+                    refused[index] = refusal
+        if sound:
+            last = await self._last_look(session, [order for _, order in sound])
+            refused |= {index: last[order.id] for index, order in sound if order.id in last}
         return refused
+
+
+def _do(turn: Turn, act: NewOrder | _Cancel) -> Placed | Ended | Refusal:
+    if isinstance(act, NewOrder):
+        return turn.place(act)
+    order = turn.memory.orders.get(str(act.order_id))
+    if order is None:
+        return OrderEnded(order_id=act.order_id)
+    ended = Ended(act.order_id, OrderState.CANCELLED, order.rest_wh, order.matched_wh)
+    turn.end([order], reason=BY_OWNER)
+    return ended
 
 
 async def remember(session: AsyncSession, rows: Collection[BookRow], shelf: Shelf) -> dict[BookKey, BookMemory]:

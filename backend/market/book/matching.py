@@ -95,14 +95,15 @@ class Turn:
         if row.rule is not Rule.CONTINUOUS and (new.kind is OrderKind.MARKET or new.min_fill_wh > 1):
             raise AuctionTakesLimits(rule=row.rule.value, kind=new.kind.value, min_fill_wh=new.min_fill_wh)
 
-    def place(self, new: NewOrder) -> None:
-        """Place a checked order: match it, let its rest wait (limit) or end (market)."""
+    def place(self, new: NewOrder) -> Placed:
+        """Place a checked order: match it, let its rest wait (limit) or end (market); what that led to."""
         self.version += 1
         order = OpenOrder.of(new, self.version)
-        self.changes[order.text_id] = Change(order, new, 0, self.version)
+        change = self.changes[order.text_id] = Change(order, new, 0, self.version)
         self._meet(order)
         if order.rest_wh and order.kind is OrderKind.MARKET:
             self._end(order, OrderState.CANCELLED, UNMATCHED)
+        return self._placed(change)
 
     def reopen(self, order: OpenOrder, energy_wh: int) -> None:
         """Matched energy is open again: it meets the book as it stands, what rests keeps its place in time."""
@@ -140,17 +141,15 @@ class Turn:
             for match in matches:
                 self._pair(match, receipt_id)
 
-    def placed(self, new: NewOrder) -> Placed:
-        """What the placement of an order led to."""
-        text_id = str(new.id)
-        change = self.changes[text_id]
-        rest = change.order.rest_wh if change.state is OrderState.OPEN else 0
-        matches = tuple(pair.seen_by(is_bid=new.is_bid) for pair in self._pairs_of.get(text_id, ()))
-        return Placed(new.id, change.state, change.reason, change.order.version, rest, matches)
-
     def levels(self) -> list[Level]:
         """Levels that changed, as they are now; none when the book has closed."""
         return [] if self.closed_at else [self.memory.book.level(*level) for level in self._levels]
+
+    def _placed(self, change: Change) -> Placed:
+        order = change.order
+        rest = order.rest_wh if change.state is OrderState.OPEN else 0
+        matches = tuple(pair.seen_by(is_bid=order.is_bid) for pair in self._pairs_of.get(order.text_id, ()))
+        return Placed(order.id, change.state, change.reason, order.version, rest, matches)
 
     def _meet(self, order: OpenOrder) -> None:
         """Match an order that is not in memory; let what is left of a limit order rest."""

@@ -49,6 +49,7 @@ WHERE o.chain = $1 AND o.venue = 'book' AND o.changed_version > k.known AND (k.k
 """
 )
 _BY_ID = _ORDER + "WHERE o.id = ANY($1::uuid[])"
+_OWN = "SELECT chain, community, delivery_start, venue, state FROM orders WHERE id = $1 AND user_id = $2"
 _DUE = """
 SELECT community, delivery_start FROM books WHERE chain = $1 AND closed_at IS NULL AND closes_at <= $2
 ORDER BY closes_at, community, delivery_start LIMIT $3
@@ -118,6 +119,12 @@ async def changed_orders(
 async def orders_by_id(session: AsyncSession, ids: Sequence[UUID]) -> list[Any]:
     """Rows of orders in any state; `read_order` makes an order of one."""
     return await fetch(session, _BY_ID, list(ids))
+
+
+async def read_own(db: Database, order_id: UUID, user_id: UUID) -> Any:
+    """Chain, community, delivery_start, venue and state of a user's order, or None."""
+    rows = await db.read(_OWN, order_id, user_id)
+    return rows[0] if rows else None
 
 
 async def matches_by_id(session: AsyncSession, ids: Sequence[UUID]) -> list[Any]:

@@ -15,7 +15,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.chain import service as chains
 from backend.core.db import Database
-from backend.core.failpoints import failpoint
 from backend.market.book import queries
 from backend.market.book.engine import Engine, remember
 from backend.market.book.errors import BookNotFound, OrderEnded
@@ -25,9 +24,6 @@ from backend.market.book.types import BookKey, BookRow, BookView, Ended, OpenOrd
 from backend.market.book.writing import write
 from backend.market.orders.errors import CancelOnChain, GateClosed, OrderNotFound
 from backend.market.orders.types import NewOrder, OrderKind, OrderState, Venue
-
-BY_OWNER = "order.cancelled_by_owner"
-FAILPOINTS = ("book.cancel_before_commit",)
 
 
 async def place(engine: Engine, order: NewOrder) -> Placed:
@@ -44,24 +40,21 @@ async def lock_book(session: AsyncSession, key: BookKey) -> BookRow:
     return locked[key]
 
 
-async def cancel_order(db: Database, chain: int, order_id: UUID, *, user_id: UUID, now: datetime) -> Ended:
-    """Take what rests of an order out of the book, for its owner. Repeating the call is refused with how it ended.
+async def cancel_order(db: Database, engine: Engine, order_id: UUID, *, user_id: UUID) -> Ended:
+    """Take what rests of an order out of its book, for its owner. Repeating the call is refused with how it ended.
 
     Raises OrderNotFound (also for an order of somebody else), OrderEnded, CancelOnChain for a direct offer.
     """
-    async with db.begin() as session:
-        row = await _own(session, order_id, user_id)
-        key = BookKey(chain, row["community"], row["delivery_start"])
-        turn = (await open_turns(session, [key]))[key]
-        order = turn.memory.orders.get(str(order_id))
-        if order is None:
-            state = (await _own(session, order_id, user_id))["state"]
-            raise OrderEnded(order_id=order_id, state=state)
-        ended = Ended(order_id, OrderState.CANCELLED, order.rest_wh, order.matched_wh)
-        turn.end([order], reason=BY_OWNER)
-        await _write(session, [turn], now)
-        await failpoint("book.cancel_before_commit")
-    return ended
+    row = await queries.read_own(db, order_id, user_id)
+    if row is None:
+        raise OrderNotFound(order_id=order_id)
+    if row["venue"] != Venue.BOOK:
+        raise CancelOnChain(order_id=order_id)
+    try:
+        return await engine.cancel(_key(row["chain"], row), order_id)
+    except OrderEnded as ended:
+        row = await queries.read_own(db, order_id, user_id)
+        raise OrderEnded(order_id=order_id, state=row["state"] if row else None) from ended
 
 
 async def end_orders(
@@ -139,15 +132,6 @@ async def book_view(service_db: Database, key: BookKey) -> BookView:
 
 def _key(chain: int, row: Any) -> BookKey:
     return BookKey(chain, row["community"], row["delivery_start"])
-
-
-async def _own(session: AsyncSession, order_id: UUID, user_id: UUID) -> Any:
-    rows = await queries.orders_by_id(session, [order_id])
-    if not rows or rows[0]["user_id"] != user_id:
-        raise OrderNotFound(order_id=order_id)
-    if rows[0]["venue"] != Venue.BOOK:
-        raise CancelOnChain(order_id=order_id)
-    return rows[0]
 
 
 async def open_turns(session: AsyncSession, keys: Iterable[BookKey]) -> dict[BookKey, Turn]:

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several processes trade in the same books and may be killed at any moment: the rows are as one run makes them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+
+from scripts.embedded.process import ROOT
+from tests.backend.market.book.replay import check_book
+from tests.support.databases import DatabaseUrls
+from tests.support.square import Square
+
+DEATHS = ("book.after_lock:3", "book.after_match:4", "book.before_commit:5", "book.after_commit:6")
+
+
+async def trade(databases: DatabaseUrls, square: Square, number: int, *, orders: int, dies: str = "") -> set[str]:
+    """Run a trading process to its end; ids of the orders whose placement was answered."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.backend.market.book.trader",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=ROOT,
+        env={**os.environ, "GRIDX_FAILPOINTS": dies, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    told = {
+        "databaseUrl": databases.service, "deliveryStart": square.delivery_start.isoformat(),
+        "firstSlot": 5_000 * number, "seed": number, "orders": orders,
+    }  # fmt: skip
+    said, _ = await process.communicate(json.dumps(told).encode() + b"\n")
+    assert process.returncode == (-signal.SIGKILL if dies else 0)
+    return {line.split()[1] for line in said.decode().splitlines() if line.startswith("placed ")}
+
+
+async def stored(square: Square) -> set[str]:
+    """Ids of all orders."""
+    return {str(row.id) for row in await square.rows("SELECT id FROM orders")}
+
+
+async def test_two_processes__under_load__never_match_an_order_twice(databases: DatabaseUrls, square: Square) -> None:
+    answered = await asyncio.gather(*(trade(databases, square, number, orders=400) for number in (1, 2)))
+
+    matches = [await check_book(square, square.key_of(interval)) for interval in (0, 1)]
+    assert await stored(square) == answered[0] | answered[1]
+    assert len(answered[0] | answered[1]) == 800
+    assert min(matches) > 50
+
+
+async def test_processes__killed_at_each_step__lose_and_double_nothing(databases: DatabaseUrls, square: Square) -> None:
+    deaths = [trade(databases, square, number, orders=2_000, dies=dies) for number, dies in enumerate(DEATHS, start=1)]
+    answered = set().union(*await asyncio.gather(*deaths))
+
+    after = await trade(databases, square, 9, orders=150)
+
+    for interval in (0, 1):
+        await check_book(square, square.key_of(interval))
+    assert answered | after <= await stored(square)
+    assert len(after) == 150
