@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     relayer_daily_wei: int | None = Field(default=None, description="most wei of a UTC day; empty: no limit")
     relayer_min_balance_wei: int = Field(default=5 * 10**16, description="below it nothing is sent")
 
+    readings_kept_days: int = Field(default=731, ge=731, description="settlement looks back at most 700 days")
     metrics_port: int | None = Field(default=None, description="port of /metrics of follower and relay; empty: none")
     log_level: str = "INFO"
     otlp_endpoint: str | None = Field(default=None, description="OpenTelemetry collector; empty: tracing off")

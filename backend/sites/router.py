@@ -37,7 +37,16 @@ from backend.sites.errors import (
     UploadTooLarge,
     UploadTooManyRows,
 )
-from backend.sites.schemas import BucketOut, DeviceKeyIn, HouseIn, HouseOut, NewHouseIn, OutcomeOut, ReadingIn
+from backend.sites.schemas import (
+    BucketOut,
+    CorrectionOut,
+    DeviceKeyIn,
+    HouseIn,
+    HouseOut,
+    NewHouseIn,
+    OutcomeOut,
+    ReadingIn,
+)
 from backend.sites.types import MAX_JSON_READINGS, Draft, Outcome, RowProblem
 
 houses = APIRouter(prefix="/api/houses", tags=["houses"], route_class=EnvelopeRoute)
@@ -127,6 +136,24 @@ async def get_readings(
         )  # fmt: skip
     items = [BucketOut.of(bucket, ZoneInfo(time_zone)) for bucket in found]
     return Paged(items=items, page=page.page, limit=page.limit, total=total)
+
+
+@readings.get("/{house_id}/corrections", responses=refusals(*IN_ORG, HouseNotFound))
+async def list_corrections(
+    house_id: UUID,
+    actor: Acting,
+    db: Db,
+    page: PageQuery,
+    since: Annotated[AwareDatetime | None, Query(alias="from", description="start of the reading, inclusive")] = None,
+    until: Annotated[AwareDatetime | None, Query(alias="to", description="start of the reading, exclusive")] = None,
+) -> Paged[CorrectionOut]:
+    """What the house's readings said before they were corrected or attested better, the last replaced first."""
+    house = await service.get_house(db, house_id, actor=actor)
+    async with db.begin(actor) as session:
+        found, total = await service.corrections(
+            session, house.id, since=since, until=until, offset=page.offset, limit=page.limit
+        )
+    return Paged(items=[CorrectionOut.of(item) for item in found], page=page.page, limit=page.limit, total=total)
 
 
 def _one_or_many(body: Any) -> str:

@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from backend.core.envelope import ApiModel
 from backend.core.units import Address, EnergyKwh, EnergyKwhIn, format_scaled, parse_scaled
+from backend.sites.history import ReadingCorrection, Said
 from backend.sites.models import HouseRow
 from backend.sites.service import HouseFields
 from backend.sites.types import Attestation, BucketSum, Draft, Outcome, RowProblem
@@ -248,4 +249,56 @@ class BucketOut(ApiModel):
             complete=bucket.complete,
             temperature_c=bucket.temperature_c,
             attestation=bucket.attestation,
+        )
+
+
+class SaidOut(ApiModel):
+    """What a reading said; null is unknown."""
+
+    production_kwh: EnergyKwh | None
+    consumption_kwh: EnergyKwh | None
+    export_kwh: EnergyKwh | None
+    import_kwh: EnergyKwh | None
+    temperature_c: Degrees | None
+    source: str | None
+    attestation: Attestation
+    revision: int
+    recorded_at: datetime
+
+    @classmethod
+    def of(cls, said: Said) -> "SaidOut":
+        """The values as shown."""
+        return cls(
+            production_kwh=said.production_wh,
+            consumption_kwh=said.consumption_wh,
+            export_kwh=said.export_wh,
+            import_kwh=said.import_wh,
+            temperature_c=said.temperature_c,
+            source=said.source,
+            attestation=said.attestation,
+            revision=said.revision,
+            recorded_at=said.recorded_at,
+        )
+
+
+class CorrectionOut(ApiModel):
+    """A reading that was corrected or attested better: before and after."""
+
+    start: datetime
+    minutes: int
+    before: SaidOut
+    after: SaidOut | None
+    replaced_at: datetime
+    replaced_by: UUID | None
+
+    @classmethod
+    def of(cls, correction: ReadingCorrection) -> "CorrectionOut":
+        """The correction as shown."""
+        return cls(
+            start=correction.start,
+            minutes=correction.minutes,
+            before=SaidOut.of(correction.before),
+            after=SaidOut.of(correction.after) if correction.after else None,
+            replaced_at=correction.replaced_at,
+            replaced_by=correction.replaced_by,
         )

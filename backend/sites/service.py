@@ -2,6 +2,7 @@
 """The door of the sites domain: what other domains may call."""
 
 from backend.sites.aggregates import interval_readings, reading_sums
+from backend.sites.history import corrections, forget_readings
 from backend.sites.houses import (
     HouseFields,
     create_house,
@@ -17,6 +18,7 @@ from backend.sites.readings import record_readings
 
 __all__ = [
     "HouseFields",
+    "corrections",
     "create_house",
     "delete_house",
     "get_house",
@@ -26,6 +28,7 @@ __all__ = [
     "update_house",
     "communities",
     "forget_above",
+    "forget_readings",
     "interval_readings",
     "meters",
     "reading_sums",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deletes what has served its time: published events after 72 h, stored answers after 24 h."""
+"""Deletes what has served its time: published events after 72 h, stored answers after 24 h, readings after 2 years."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,9 @@ from sqlalchemy import text
 
 from backend.core.clock import utc_now
 from backend.core.db import Database
+from backend.core.settings import Settings
 from backend.core.tasks import run
+from backend.sites import service as sites
 
 EVENTS_KEPT = timedelta(hours=72)
 ANSWERS_KEPT = timedelta(hours=24)
@@ -29,5 +31,11 @@ async def retain(db: Database, now: datetime) -> None:
 
 @shared_task(name="worker.retain")  # type: ignore[untyped-decorator]
 def retain_task() -> None:
-    """Celery edge of `retain`."""
-    run(lambda db, settings: retain(db, utc_now()))
+    """Celery edge of `retain`; also forgets old readings."""
+
+    async def work(db: Database, settings: Settings) -> None:
+        now = utc_now()
+        await retain(db, now)
+        await sites.forget_readings(db, now - timedelta(days=settings.readings_kept_days))
+
+    run(work)

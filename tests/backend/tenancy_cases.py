@@ -92,6 +92,10 @@ CASES: dict[str, Case] = {
     "PUT /api/users/me": Case((200,), body={"name": "Stranger"}),
     "DELETE /api/users/me": Case((204,), last=True),
     "PUT /api/users/me/password": Case((401,), body={"currentPassword": "x", "newPassword": "long enough now"}),
+    "PUT /api/users/me/email": Case(
+        (401, 409), body={"email": "south-owner@example.org", "password": "long enough now"}
+    ),
+    "GET /api/audit-log": Case((200,), query=PAGE_SIZE),
     "GET /api/users/me/wallets": Case((200,)),
     "POST /api/users/me/wallets": Case((409,), body={"nonce": "{south_nonce}", "signature": HEX}),
     "POST /api/users/me/wallets/challenge": Case((201,), body={"address": ADDRESS}),
@@ -137,6 +141,7 @@ CASES: dict[str, Case] = {
         query={"houseId": "{south_house}", "from": "2026-06-01T00:00:00Z", "to": "2026-06-02T00:00:00Z"},
         owner=True,
     ),
+    "GET /api/energy-production/{south_house}/corrections": Case((404,), owner=True),
     "POST /api/energy-production": Case((404, 422), body=READING),
     "POST /api/energy-production/uploads": Case((404, 415, 422), query={"houseId": "{south_house}"}),
     # trades
