@@ -86,7 +86,7 @@ class Engine:
         return await self._ask(BookKey(order.chain, order.community, order.delivery_start), order, answer)
 
     async def cancel(self, key: BookKey, order_id: UUID) -> Ended:
-        """Take what rests of an order out of its book; the caller has checked that its owner asks. Raises OrderEnded."""
+        """Take what rests of an order out of its book; its owner asks, as the caller has checked. Raises OrderEnded."""
         answer: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         return await self._ask(key, _Cancel(key, order_id), answer)
 

@@ -116,7 +116,7 @@ async def cancel_order(order_id: UUID, request: Request, principal: CurrentUser,
     """Take what rests of your order out of the book. A direct offer is cancelled on chain: the refusal says how."""
     chain = chain_of(request)
     await cancelling.refuse_direct(service_db, chain, order_id, user_id=principal.user_id)
-    ended = await book.cancel_order(service_db, chain.id, order_id, user_id=principal.user_id, now=utc_now())
+    ended = await book.cancel_order(service_db, request.app.state.engine, order_id, user_id=principal.user_id)
     return CancelledOut.of(ended)
 
 
