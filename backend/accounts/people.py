@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, update
 
 from backend.accounts import auditlog, passwords, queries
@@ -84,6 +85,38 @@ async def change_password(
         user.password_hash = fresh
         await end_all(session, user_id, reason="password changed", now=now, keep=keep_session)
         await auditlog.record(session, "user.password_changed", now=now, user_id=user_id, subject=("user", user_id))
+
+
+async def set_email(
+    db: Database, user_id: UUID, *, email: str, password: str, keep_session: UUID | None, now: datetime
+) -> tuple[User, list[bytes]]:
+    """Give the account this e-mail. `password` is its password; an account that has none gets it with the e-mail.
+
+    Other sessions end. Raises WrongCredentials, PasswordWeak, EmailTaken.
+    """
+    async with db.begin(Actor(user_id=user_id)) as session:
+        known = (await queries.get_user(session, user_id)).password_hash
+    if known is None:
+        passwords.check_strength(password, email=email)
+        hashed = await passwords.hash_password(password)
+    elif await passwords.verify_password(known, password):
+        hashed = known
+    else:
+        raise WrongCredentials("The password is wrong; the e-mail stays as it was")
+    async with db.begin(Actor(user_id=user_id)) as session:
+        user = await queries.get_user(session, user_id, lock=True)
+        if user.password_hash != known:
+            raise WrongCredentials("The password was changed a moment ago")
+        user.email, user.password_hash = email, hashed
+        try:
+            await session.flush()
+        except IntegrityError as error:
+            if queries.violated(error) == "users_email_key":
+                raise EmailTaken from error
+            raise
+        await end_all(session, user_id, reason="e-mail changed", now=now, keep=keep_session)
+        await auditlog.record(session, "user.email_changed", now=now, user_id=user_id, subject=("user", user_id))
+        return user, (await queries.wallets_of(session, [user_id]))[user_id]
 
 
 async def delete_user(db: Database, user_id: UUID, *, by: UUID, now: datetime) -> None:

@@ -3,8 +3,8 @@
 
 from fastapi import APIRouter
 
-from backend.accounts.routers import auth, keys, organizations, users
+from backend.accounts.routers import activity, auth, keys, organizations, users
 
 router = APIRouter()
-for _part in (auth.router, auth.well_known, users.router, organizations.router, keys.router):
+for _part in (auth.router, auth.well_known, users.router, organizations.router, keys.router, activity.router):
     router.include_router(_part)

@@ -145,6 +145,27 @@ class PasswordIn(ApiModel):
     new_password: Password
 
 
+class EmailIn(ApiModel):
+    """The account's e-mail, with its password; an account that signs in by wallet alone gets both."""
+
+    email: Email
+    password: Password
+
+
+class AuditEntryOut(ApiModel):
+    """One mutation: who did what to what, when, and the request that asked for it."""
+
+    id: UUID
+    at: datetime
+    user_id: UUID | None
+    org_id: UUID | None
+    action: str
+    subject_type: str
+    subject_id: str | None
+    details: dict[str, Any]
+    request_id: str | None
+
+
 class WalletOut(ApiModel):
     """A wallet and when it belonged to the user."""
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The door of accounts: every verb that other domains and the edges may call."""
 
+from backend.accounts.auditlog import entries as audit_entries
 from backend.accounts.auditlog import record
 from backend.accounts.config import Accounts, make_accounts
 from backend.accounts.keys import authenticate as authenticate_key
@@ -27,6 +28,7 @@ from backend.accounts.people import (
     delete_user,
     get_user,
     list_users,
+    set_email,
     update_user,
 )
 from backend.accounts.principals import PrincipalReader
@@ -64,6 +66,7 @@ __all__ = [
     "WalletProof",
     "accept_invitation",
     "add_member",
+    "audit_entries",
     "authenticate_key",
     "cancel_replacement",
     "challenge",
@@ -98,6 +101,7 @@ __all__ = [
     "register",
     "remove_member",
     "revoke_key",
+    "set_email",
     "set_member_role",
     "sign_in_with_password",
     "sign_in_with_wallet",

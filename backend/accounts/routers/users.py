@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from backend.accounts import service
 from backend.accounts.deps import SIGNED_IN, AccountsConfig, Acting, CurrentUser, Db, ServiceDb
 from backend.accounts.errors import (
+    EmailTaken,
     MembershipExists,
     MembershipNotFound,
     PasswordWeak,
@@ -26,6 +27,7 @@ from backend.accounts.models import User
 from backend.accounts.routers.auth import NodeCall
 from backend.accounts.schemas import (
     ChallengeIn,
+    EmailIn,
     LinkIn,
     MemberOut,
     MembershipsOut,
@@ -95,6 +97,21 @@ async def change_password(body: PasswordIn, principal: CurrentUser, db: Db) -> R
         now=utc_now(),
     )
     return Response(status_code=204)
+
+
+@router.put("/me/email", responses=refusals(*SIGNED_IN, WrongCredentials, PasswordWeak, EmailTaken))
+async def set_email(body: EmailIn, principal: CurrentUser, db: Db) -> UserOut:
+    """Set or change the e-mail; every other session ends. A user without a password gets the one that is given."""
+    return _shown(
+        await service.set_email(
+            db,
+            principal.user_id,
+            email=body.email,
+            password=body.password,
+            keep_session=principal.session_id,
+            now=utc_now(),
+        )
+    )
 
 
 @router.get("/me/wallets", responses=refusals(*SIGNED_IN))

@@ -11,6 +11,7 @@ from backend.accounts.errors import EmailTaken, PasswordWeak, RefreshInvalid, Us
 from backend.accounts.principals import PrincipalReader
 from backend.accounts.types import SUPER_ADMIN, MarketRole, OrgRole
 from backend.core.db import Actor
+from backend.core.envelope import PageParams
 from tests.backend.accounts.helpers import (
     ALICE,
     NOON,
@@ -115,6 +116,54 @@ async def test_change_password__wrong_or_weak__is_refused(db, accounts, current,
 
     with pytest.raises(refusal):
         await service.change_password(db, entered.user.id, current=current, new=new, keep_session=None, now=LATER)
+
+
+async def test_set_email__user_who_signs_in_by_wallet__can_sign_in_with_the_password_then(db, accounts):
+    entered = await sign_in(db, accounts, ALICE)
+    kept = entered.tokens.session_id
+
+    await service.set_email(
+        db, entered.user.id, email="asha@example.org", password=PASSWORD, keep_session=kept, now=LATER
+    )
+
+    again = await service.sign_in_with_password(db, accounts, email="asha@example.org", password=PASSWORD, now=LATER)
+    assert again.user.id == entered.user.id
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "refusal"),
+    [("asha@new.example", "not the password", WrongCredentials), ("ravi@example.org", PASSWORD, EmailTaken)],
+)
+async def test_set_email__wrong_password_or_taken__stays_as_it_was(db, accounts, email, password, refusal):
+    await register(db, accounts, email="ravi@example.org")
+    entered = await register(db, accounts)
+
+    with pytest.raises(refusal):
+        await service.set_email(db, entered.user.id, email=email, password=password, keep_session=None, now=LATER)
+
+    user, _ = await service.get_user(db, entered.user.id, actor=Actor(user_id=entered.user.id))
+    assert user.email == "asha@example.org"
+
+
+async def test_audit_entries__of_others__are_not_shown(db, service_db, accounts):
+    mine, other = await register(db, accounts), await register(db, accounts, email="ravi@example.org")
+    await service.update_user(db, mine.user.id, {"name": "Asha R"}, by=mine.user.id, now=LATER)
+
+    page = PageParams(1, 20)
+    found, total = await service.audit_entries(
+        db, Actor(user_id=mine.user.id), page, action=None, since=None, until=None
+    )
+    updates, _ = await service.audit_entries(
+        db, Actor(user_id=mine.user.id), page, action="user.updated", since=LATER, until=None
+    )
+    everything, _ = await service.audit_entries(
+        db, Actor(user_id=other.user.id, org_role=SUPER_ADMIN), page, action=None, since=None, until=None
+    )
+
+    assert [entry.action for entry in found] == ["user.updated", "session.opened", "user.registered"]
+    assert total == 3
+    assert [entry.details for entry in updates] == [{"fields": ["name"]}]
+    assert len(everything) == 5
 
 
 async def test_delete_user__with_everything__forgets_the_person_and_ends_access(db, service_db, accounts):
