@@ -38,7 +38,9 @@ COMMANDS = {
     ),
     "bench": Entry("Measure: gas, trades, follower, reads, …", "tests/bench", "scripts.cli.bench:bench"),
     "market": Entry(
-        "Clear orders or a receipt anew.", "backend/market/clearing/checking.py", "scripts.cli.market:market"
+        "Clear orders or a receipt anew, check an island's report.",
+        "backend/market/clearing/checking.py",
+        "scripts.cli.market:market",
     ),
     "admin": Entry("Super admins: create.", "backend/accounts/people.py", "scripts.cli.admin:admin"),
     "doctor": Entry("What is missing, and how to get it.", "scripts/doctor.py", "scripts.cli.plain:doctor"),

@@ -15,13 +15,14 @@ from backend.market.clearing.fees import NO_FEES, Fees, FeesInvalid
 from backend.market.clearing.receipts import ReceiptInvalid, book_hash, faults_of, reclear
 from backend.market.clearing.types import Rule
 from backend.market.clearing.wire import LineInvalid, fees_from, match_row, read_orders
+from scripts.cli.island import island_report
 
 BAD_INPUT = 2
 
 
 @click.group()
 def market() -> None:
-    """Check the market's clearing: clear orders, or a receipt, anew."""
+    """Check the market: clear orders or a receipt anew, compute an island's report again."""
 
 
 @market.command()
@@ -71,6 +72,9 @@ def receipt(file: BinaryIO) -> None:
     verdict = {"receipt": {"holds": not faults, "wrong": faults, "book_hash": "0x" + computed.hex()}}
     sys.stdout.buffer.write(b"\n".join([*lines, orjson.dumps(verdict), b""]))
     sys.exit(1 if faults else 0)
+
+
+market.add_command(island_report)
 
 
 def _fees(path: Path) -> Fees:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import orjson
 import pytest
+from click.testing import CliRunner
 
 from backend.core.crypto import sign
 from backend.core.db import Actor
@@ -20,6 +21,7 @@ from backend.market.islands.errors import (
     IslandNotFound,
     OperatorOnly,
 )
+from scripts.cli.market import market
 from tests.backend.market.islands.conftest import OTHER_KEY
 
 PAGE = PageParams(1, 100)
@@ -147,6 +149,22 @@ async def report(isle, scarce):
 
 async def test_check__an_honest_report__is_equal_to_what_is_computed_anew(report):
     assert check(report) == []
+
+
+def test_island_report__of_a_file__says_equal_or_where_it_differs(report, tmp_path):
+    file = tmp_path / "report.json"
+    file.write_bytes(orjson.dumps(report))
+    honest = CliRunner().invoke(market, ["island-report", str(file), "--csv", str(tmp_path / "shares.csv")])
+    give_more(report)
+    file.write_bytes(orjson.dumps(report))
+    changed = CliRunner().invoke(market, ["island-report", str(file)])
+    file.write_text("{}")
+
+    assert (honest.exit_code, honest.output.splitlines()[-1]) == (0, "computed again: equal")
+    assert len((tmp_path / "shares.csv").read_text().splitlines()) == 9
+    assert changed.exit_code == 1
+    assert "result.houses[0].shareWh" in changed.output
+    assert CliRunner().invoke(market, ["island-report", str(file)]).exit_code == 2
 
 
 def give_more(report):
