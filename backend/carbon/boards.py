@@ -16,9 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.carbon.aliases import alias_of
 from backend.carbon.errors import CommunityNotFound
-from backend.carbon.events import LeaderboardMoved
 from backend.carbon.types import ALL_COMMUNITIES, Period, holder_of
-from backend.core import outbox
 from backend.core.db import Database
 
 REFRESH_ROWS = 20_000
@@ -121,18 +119,16 @@ async def place_of(fetch: Fetch, board: Board, holder_id: UUID) -> tuple[int, in
     return int(ahead[0]["ahead"] or 0) + 1, net_g
 
 
-async def refresh_boards(db: Database, now: datetime) -> int:
+async def refresh_boards(db: Database) -> int:
     """Bring the week and month boards up to every transfer committed before the call; returns movements counted.
 
-    The relay calls it every 500 ms as gridx_service, and announces LeaderboardMoved when something was counted.
+    The relay calls it every 500 ms as gridx_service.
     """
     counted = 0
     while True:
         async with db.begin() as session:
             asked = {"n": REFRESH_ROWS}
             taken = int(await session.scalar(text("SELECT carbon_refresh_boards(:n)"), asked) or 0)
-            if taken:
-                await outbox.add(session, LeaderboardMoved(at=now, movements=taken))
         counted += taken
         if taken < REFRESH_ROWS:
             return counted

@@ -2,10 +2,11 @@
 """What has happened in the carbon ledger. Payloads hold ids and grams, never names or reasons."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
+from backend.carbon.types import Period
 from backend.core.outbox import Event
 
 
@@ -35,10 +36,29 @@ class CarbonTransferred(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceNow:
+    """Who holds a place of a board now; nobody when `holder_id` is None."""
+
+    rank: int
+    holder_id: UUID | None
+    net_g: int
+
+
+@dataclass(frozen=True, slots=True)
+class BoardMoved:
+    """The places of one board that changed among its first; `community` 0 is everybody."""
+
+    period: Period
+    period_start: date
+    community: int
+    places: tuple[PlaceNow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LeaderboardMoved(Event):
-    """All boards, week and month included, count every transfer committed before `at`."""
+    """First places changed, as of `at`. Names are the leaderboard's to tell: people choose and change them."""
 
     topic: ClassVar[str] = "leaderboard"
-    name: ClassVar[str] = "carbon.leaderboard_moved.v1"
+    name: ClassVar[str] = "carbon.leaderboard_moved.v2"
     at: datetime
-    movements: int
+    boards: tuple[BoardMoved, ...]

@@ -8,6 +8,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.carbon import ledger
 from backend.carbon.adjustments import correct, reduce, settle_claims
+from backend.carbon.announcing import Announcer
 from backend.carbon.boards import claim, refresh_boards
 from backend.carbon.orders import prepare, retire, transfer
 from backend.carbon.reading import around, balances, certificate, credited, document, documents, leaderboard, movements
@@ -15,6 +16,7 @@ from backend.carbon.types import TradeCycle, Transfer
 from backend.core.db import raw
 
 __all__ = [
+    "Announcer",
     "around",
     "balances",
     "certificate",

@@ -133,10 +133,12 @@ class Relay:
         await asyncio.to_thread(dispatch, [(row["name"], row["payload"]) for row in rows])
 
     async def _keep_boards(self, stop: asyncio.Event) -> None:
+        announcer = carbon.Announcer()
         while not stop.is_set():
             try:
-                await carbon.refresh_boards(self._db, utc_now())
-            except (OSError, SQLAlchemyError) as error:
+                moved = await carbon.refresh_boards(self._db)
+                await announcer.announce(self._db, utc_now(), moved=moved > 0)
+            except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("boards.waiting", error=str(error))
             await _pause(stop, BOARDS_EVERY_S)
 

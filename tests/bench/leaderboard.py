@@ -103,11 +103,11 @@ async def seed(db: Database, count: int, chance: random.Random) -> tuple[list[Wa
         await _book(db, wallets[start : min(start + SEED_STATEMENT, first)], chance)
         if start % 100_000 == 0:
             print(f"{start:>9} wallets seeded", flush=True)
-            await service.refresh_boards(db, NOW)
+            await service.refresh_boards(db)
     seconds = 0.0
     for start in range(first, count, STATEMENT):
         seconds += await _book(db, wallets[start : start + STATEMENT], chance)
-    await service.refresh_boards(db, NOW)
+    await service.refresh_boards(db)
     return wallets, (count - first) / seconds
 
 
@@ -174,7 +174,7 @@ async def write(db: Database, wallets: list[Wallet], chance: random.Random, stop
         if after is None or after[1] != (before[1] if before else 0) + transfers[0].grams:
             raise RuntimeError("the all-time board is behind a committed transfer")
         await asyncio.sleep(max(0.0, 0.5 - (time.monotonic() - begun)))
-        await service.refresh_boards(db, NOW)
+        await service.refresh_boards(db)
         worst = max(worst, time.monotonic() - committed)
     return worst
 

@@ -3,13 +3,13 @@
 
 import os
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 import orjson
 import pytest
 from sqlalchemy import text
 
-from backend.carbon import service
+from backend.carbon import announcing, service
 from backend.carbon.aliases import alias_of
 from backend.carbon.boards import Board, current_board, page, place_of
 from backend.carbon.errors import CommunityNotFound
@@ -33,6 +33,7 @@ from tests.backend.carbon.helpers import (
 
 ALL = Board(Period.ALL, date(1970, 1, 1))
 FIRST = PageParams(page=1, limit=20)
+AT_DAY = datetime.combine(DAY, time(12), UTC)
 
 
 async def board_of(service_db, period, *, community=0, day=DAY):
@@ -60,25 +61,53 @@ async def test_refresh_boards__a_transfer_that_commits_late__is_counted_by_the_n
     early, late = os.urandom(20), os.urandom(20)
     async with service_db.begin() as waiting:
         await service.post(waiting, [claim_of(late, 50)])
-        first = await service.refresh_boards(service_db, NOW)
+        first = await service.refresh_boards(service_db)
 
     async with service_db.begin() as session:
         await service.post(session, [claim_of(early, 60)])
-    counted = [first, await service.refresh_boards(service_db, NOW), await service.refresh_boards(service_db, NOW)]
+    counted = [first, await service.refresh_boards(service_db), await service.refresh_boards(service_db)]
 
     assert counted == [0, 2, 0]
     for period in (Period.WEEK, Period.MONTH):
         assert [line[2] for line in await board_of(service_db, period)] == [60, 50]
 
 
-async def test_refresh_boards__something_counted__announces_it_once(service_db):
+async def test_announce__first_places_changed__tells_them_once_and_no_others(service_db):
+    announcer = service.Announcer()
+    first, second = os.urandom(20), os.urandom(20)
+    told = []
+    for buyer, grams in ((first, 50), (second, 60), (first, 5), (first, 100)):
+        async with service_db.begin() as session:
+            await service.post(session, [claim_of(buyer, grams)])
+        for _ in range(2):
+            moved = await service.refresh_boards(service_db)
+            await announcer.announce(service_db, AT_DAY, moved=moved > 0)
+        events = await rows(
+            service_db, "SELECT payload FROM outbox WHERE topic = 'leaderboard' ORDER BY created_at, id"
+        )
+        boards = [board for board in events[-1].payload["boards"] if board["community"] == 0]
+        places = [[(place["rank"], place["net_g"]) for place in board["places"]] for board in boards]
+        told.append((len(events), [board["period"] for board in boards], places))
+
+    periods = ["day", "week", "month", "all"]
+    assert told == [
+        (1, periods, [[(1, 50)]] * 4),
+        (2, periods, [[(1, 60), (2, 50)]] * 4),
+        (3, periods, [[(2, 55)]] * 4),
+        (4, periods, [[(1, 155), (2, 60)]] * 4),
+    ]
+
+
+async def test_announce__more_places_than_one_event_holds__tells_the_rest_in_the_next(service_db, monkeypatch):
+    monkeypatch.setattr(announcing, "MOST_PLACES", 7)
+    announcer = service.Announcer()
     async with service_db.begin() as session:
-        await service.post(session, [claim_of(os.urandom(20), 50)])
+        await service.post(session, [claim_of(os.urandom(20), 50 + number) for number in range(5)])
+    await service.refresh_boards(service_db)
 
-    for _ in range(3):
-        await service.refresh_boards(service_db, NOW)
+    counts = [await announcer.announce(service_db, AT_DAY, moved=number == 0) for number in range(6)]
 
-    assert len(await rows(service_db, "SELECT id FROM outbox WHERE topic = 'leaderboard'")) == 1
+    assert counts == [5, 5, 5, 5, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +126,7 @@ async def test_leaderboard__by_period__counts_days_of_delivery(service_db, perio
     days = {date(2026, 2, 28): 4, date(2026, 3, 1): 8, date(2026, 3, 2): 16}
     async with service_db.begin() as session:
         await service.post(session, [claim_of(buyer, grams, day=when) for when, grams in days.items()])
-    await service.refresh_boards(service_db, NOW)
+    await service.refresh_boards(service_db)
 
     found = await board_of(service_db, period, day=day)
 
@@ -207,7 +236,7 @@ async def test_claim__a_wallet_that_earned_before__moves_its_rows_to_the_user(se
     pending = claim_of(person.address, 30, day=date(2026, 3, 3))
     async with service_db.begin() as session:
         await service.post(session, [before, pending])
-    await service.refresh_boards(service_db, NOW)
+    await service.refresh_boards(service_db)
     async with service_db.begin() as session:
         await service.post(session, [claim_of(person.address, 5)])  # week and month still wait for this one
         await link(session, person)
@@ -219,7 +248,7 @@ async def test_claim__a_wallet_that_earned_before__moves_its_rows_to_the_user(se
         await service.post(
             session, [claim_of(person.address, 1)]
         )  # recorded as unknown by a writer that looked earlier
-    await service.refresh_boards(service_db, NOW)
+    await service.refresh_boards(service_db)
 
     left = await rows(service_db, "SELECT * FROM leaderboard WHERE holder_id = :h", h=holder_of(person.address))
     mine = await rows(

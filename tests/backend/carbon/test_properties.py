@@ -131,7 +131,7 @@ class Ledger:
             await service.claim(session, BUYERS[buyer], user)
 
     async def refresh(self, _) -> None:
-        await service.refresh_boards(self.db, NOW)
+        await service.refresh_boards(self.db)
 
     def expected_board(self) -> dict[tuple[str, date, int, object], int]:
         """Every board row that is not zero."""
