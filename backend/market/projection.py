@@ -13,10 +13,12 @@ from backend.core.observability import CONFIRMATION, RECORDED
 from backend.market import consent, facts, recorder, registers, sql, submissions
 from backend.market.decoding import TRADE_CONFIRMED, TRADE_LOGGED, decode_confirmed, decode_logged
 from backend.market.events import TradesFinal
+from backend.market.relayer import feedback
 
 
 class TradeProjector:
-    """The market's `Projector`. Registers first (a trade never precedes its meters), then trades, then consents."""
+    """The market's `Projector`. Registers first (a trade never precedes its meters), then trades, then consents, then
+    what all that means for matches and orders."""
 
     def __init__(self, operator: OperatorKey) -> None:
         self.operator = operator
@@ -35,6 +37,7 @@ class TradeProjector:
         for log in logs:
             if log.topics[0] == TRADE_CONFIRMED:
                 await consent.confirm(session, chain, decode_confirmed(log), operator=self.operator, now=now)
+        await feedback.apply(session, chain, logs, trades, now)
 
     async def orphan(self, session: AsyncSession, chain: Chain, logs: Sequence[Log], now: datetime) -> None:
         """Take back what logs of losing blocks had caused: consents, then trades, then registers."""
@@ -42,6 +45,7 @@ class TradeProjector:
         await consent.withdraw(session, chain, lost, now=now)
         orphaned = await recorder.orphan(session, chain, lost, now=now)
         await submissions.reopen(session, chain, orphaned, now=now)
+        await feedback.orphan(session, chain, lost, orphaned, now)
         await registers.forget(session, chain, logs)
 
     async def finalise(self, session: AsyncSession, chain: Chain, up_to_block: int, now: datetime) -> None:
@@ -49,3 +53,4 @@ class TradeProjector:
         moved = await sql.execute(session, sql.FINALISE_TRADES, chain.id, up_to_block, now)
         if moved:
             await outbox.add(session, TradesFinal(up_to_block=up_to_block, trades=moved))
+        await feedback.finalise(session, chain, up_to_block, now)
