@@ -90,7 +90,7 @@ class Trading:
         bid = bid or made[-1]
         now = matched_at or utc_now()
         async with self.town.db.begin() as session:
-            await _book(session, offer)
+            await self.open_book(session, offer)
             for order in made:
                 await store_order(session, order)
             nonce = (await session.execute(text("SELECT nextval('settlement_nonces')"))).scalar_one()
@@ -105,6 +105,14 @@ class Trading:
             await session.execute(text(_MATCH), values)
             await session.execute(text(_FILL), {"ids": [offer.id, bid.id], "energy": energy_wh, "now": now})
         return Paired(values["id"], nonce, trade_id, offer, bid)
+
+    async def open_book(self, session: Any, order: NewOrder) -> None:
+        """The book of an order's interval, made unless it is there."""
+        values = {
+            "chain": order.chain, "community": order.community, "start": order.delivery_start,
+            "minutes": order.delivery_minutes, "factor": order.factor_id,
+        }  # fmt: skip
+        await session.execute(text(_BOOK), values)
 
     async def matches(self) -> list[tuple[str, str | None]]:
         """State and reason of each match, oldest first."""
@@ -167,25 +175,17 @@ INSERT INTO matches (id, chain, org_id, community, delivery_start, receipt_id, o
 VALUES (:id, :chain, :org, :community, :start, :receipt, :offer, :bid, :seller, :buyer, :energy, :price, 0, 0, :nonce,
     :trade, 'MATCHED', :now, :now)
 """
+_BOOK = """
+INSERT INTO books (chain, community, delivery_start, delivery_minutes, rule, community_fee_micro_per_kwh,
+    grid_fee_micro_per_kwh, closes_at, factor_id, version)
+VALUES (:chain, :community, :start, :minutes, 'continuous', 0, '{}', :start, :factor, 1) ON CONFLICT DO NOTHING
+"""
 _FILL = """
 UPDATE orders SET matched_wh = matched_wh + :energy,
     state = CASE WHEN matched_wh + :energy = energy_wh THEN 'FILLED' ELSE state END,
     ended_at = CASE WHEN matched_wh + :energy = energy_wh THEN CAST(:now AS timestamptz) ELSE ended_at END
 WHERE id = ANY(:ids)
 """
-
-
-async def _book(session: Any, order: NewOrder) -> None:
-    await session.execute(
-        text("""INSERT INTO books (chain, community, delivery_start, delivery_minutes, rule,
-                    community_fee_micro_per_kwh, grid_fee_micro_per_kwh, closes_at, factor_id, version)
-                VALUES (:chain, :community, :start, :minutes, 'continuous', 0, '{}', :start, :factor, 1)
-                ON CONFLICT DO NOTHING"""),
-        {
-            "chain": order.chain, "community": order.community, "start": order.delivery_start,
-            "minutes": order.delivery_minutes, "factor": order.factor_id,
-        },
-    )  # fmt: skip
 
 
 @pytest.fixture

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The process `relayer`: it settles what is matched until it is told to stop, and says clearly why it cannot start."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from backend.core.settings import Settings
+from backend.worker.__main__ import relayer
+from backend.worker.runtime import Process
+from tests.backend.market.conftest import OPERATOR
+from tests.backend.market.relayer.conftest import SETTLER, Trading
+
+
+def _write_deployment(path: Path, trading: Trading) -> None:
+    place = trading.town.stage.deployment
+    record: dict[str, Any] = {"network": "local", "chainId": place.chain_id, "blockNumber": place.block_number}
+    for name, value in (
+        ("genesisHash", place.genesis_hash),
+        ("address", place.address),
+        ("blockHash", place.block_hash),
+        ("parentHash", place.parent_hash),
+    ):
+        record[name] = "0x" + value.hex()
+    path.write_text(json.dumps(record))
+
+
+@pytest.fixture
+def process_of(trading: Trading, settings: Settings) -> Any:
+    """The parts of the process with some settings."""
+    _write_deployment(settings.deployment_file, trading)
+
+    def make(**values: Any) -> Process:
+        changed = settings.model_copy(update={"poll_interval_s": 0.02, "finality_depth": 6} | values)
+        return Process(changed, trading.town.db, trading.town.rpc, OPERATOR)
+
+    return make
+
+
+@asynccontextmanager
+async def _running(process: Process) -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(relayer(process, stop))
+    yield
+    stop.set()
+    await task
+
+
+async def test_run__a_pair_is_matched__is_settled_without_further_help(trading: Trading, process_of: Any) -> None:
+    key = SecretStr(trading.town.stage.key(SETTLER).hex())
+    await trading.pair(1, 2)
+
+    async with _running(process_of(relayer_key=key, relayer_interval_s=0.0)):
+        async with asyncio.timeout(20):
+            while await trading.states() != ["FINAL"]:
+                trading.anvil.mine(1)
+                await trading.town.follow()
+
+    assert [(row.state, row.pairs) for row in await trading.transactions()] == [("MINED", 1)]
+
+
+async def test_run__without_a_key_or_role__ends_with_what_is_missing(trading: Trading, process_of: Any) -> None:
+    stranger = SecretStr(trading.town.stage.key(7).hex())
+
+    with pytest.raises(SystemExit, match="GRIDX_RELAYER_KEY"):
+        await relayer(process_of(), asyncio.Event())
+    with pytest.raises(SystemExit, match="0x14dc79964da2c08b23698b3d3cc7ca32193d9955"):
+        await relayer(process_of(relayer_key=stranger), asyncio.Event())
