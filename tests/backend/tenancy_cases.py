@@ -73,6 +73,21 @@ ORDER = {
     "deliveryMinutes": 15,
 }
 
+ENDING = {"operator": ADDRESS, "expiry": 1893456000, "signature": HEX}
+ISLAND = ENDING | {
+    "community": 2,
+    "reason": "x",
+    "startsAt": 1893456000,
+    "endsAt": 1893459600,
+    "priceCap": "1",
+}
+CRITICAL = {"houseId": "{south_house}", "tier": 1, "powerW": 1}
+STORAGE = {"houseId": "{south_house}", "name": "x", "capacityKwh": "1", "chargeW": 1, "dischargeW": 1}
+FORECASTS = {
+    "houseId": "{south_house}",
+    "intervals": [{"deliveryStart": "2031-01-01T00:00:00Z", "generationKwh": "1", "demandKwh": "1"}],
+}
+
 CASES: dict[str, Case] = {
     # operations
     "GET /health": public(OPERATIONS, 200, 503),
@@ -172,6 +187,28 @@ CASES: dict[str, Case] = {
     "GET /api/market/matches/{south_match}/receipt": Case((404,), owner=True),
     "GET /api/market/offers": Case((200, 503), query=PAGE_SIZE),
     "POST /api/market/offers/{south_offer}/reservations": Case((404, 503), body={"energyKwh": "0.01"}),
+    # islands
+    "GET /api/market/islands": Case((200,), query=PAGE_SIZE),
+    "POST /api/market/islands": Case((409, 503), body=ISLAND),
+    "GET /api/market/islands/prepared": Case(
+        (200, 503), query={"operator": ADDRESS, "reason": "x", "hours": "1", "priceCap": "1"}
+    ),
+    "GET /api/market/islands/{south_island}": Case((404,), owner=True),
+    "GET /api/market/islands/{south_island}/end/prepared": Case((404,), query={"operator": ADDRESS}),
+    "POST /api/market/islands/{south_island}/end": Case((404,), body=ENDING),
+    "GET /api/market/islands/{south_island}/allocations": Case((404,), owner=True),
+    "GET /api/market/islands/{south_island}/intents": Case((404,), owner=True),
+    "GET /api/market/islands/{south_island}/report": Case((404,)),
+    "GET /api/market/islands/{south_island}/report.csv": Case((404,)),
+    "GET /api/market/islands/critical-loads": Case((200,), query=PAGE_SIZE),
+    "POST /api/market/islands/critical-loads": Case((404,), body=CRITICAL),
+    "PUT /api/market/islands/critical-loads/{south_load}": Case((404,), body=CRITICAL | {"tier": 2}),
+    "DELETE /api/market/islands/critical-loads/{south_load}": Case((404,)),
+    "GET /api/market/islands/storages": Case((200,), query=PAGE_SIZE),
+    "POST /api/market/islands/storages": Case((404,), body=STORAGE),
+    "PUT /api/market/islands/storages/{south_storage}": Case((404,), body=STORAGE),
+    "DELETE /api/market/islands/storages/{south_storage}": Case((404,)),
+    "POST /api/market/islands/forecasts": Case((404,), body=FORECASTS),
     # live updates
     "POST /api/events/ticket": Case((201,)),
     # settlement

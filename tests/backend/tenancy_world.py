@@ -17,10 +17,12 @@ from backend.core.clock import utc_now
 from backend.core.crypto import address_of, keccak
 from backend.core.db import Actor, Database
 from backend.core.units import format_address
+from tests.backend.tenancy_island import make_island
 
 PASSWORD = "correct horse battery"
 SECRETS = (
     "South Owner", "south-owner@example.org", "South House", "Community South", "South key", "South order",
+    "South island",
     b"South signature".hex(),
 )  # fmt: skip
 WALLET_SECRET = keccak(b"south wallet")
@@ -99,6 +101,7 @@ async def make_world(app: FastAPI, client: httpx.AsyncClient) -> World:
     }
     world.ids["south_house"] = await _house(world, client)
     world.ids |= await _market(service_db, world)
+    world.ids |= await make_island(service_db, world.ids)
     return world
 
 
