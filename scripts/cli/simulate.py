@@ -30,6 +30,7 @@ from scripts.simulation.choosing import HOUSEHOLDS, Wanted, world_of
 UNUSABLE = 2
 MAX_SEED = 2**63 - 1
 DATA_FOLDER = ROOT.parent / "shared" / "data"
+OUT = ROOT / ".gridx" / "simulation"
 LISTED = ("setting", "market", "energy", "peak", "money", "carbon", "island", "checks")
 
 
@@ -88,17 +89,18 @@ def show(screen: Screen, figures: dict[str, Any], out: Path, seconds: float) -> 
     """The main figures on screen."""
     market, energy, money = figures["market"], figures["energy"], figures["money"]
     carbon, peak = figures["carbon"], figures["peak"]["import_w"]
+    currency = figures["setting"]["currency"]
     price = market["mean_price_micro_per_kwh"]
     screen.say()
     screen.say(f"  traded             {market['traded_wh'] / 1000:,.1f} kWh in {market['deals']:,} deals")
     if price is not None:
-        screen.say(f"  mean price         {price / 1e6:.4f} per kWh")
+        screen.say(f"  mean price         {price / 1e6:.4f} {currency}/kWh")
     for name in ("self_sufficiency", "self_consumption"):
         parts = ", ".join(f"{way} {value:.1%}" for way, value in energy[name].items() if value is not None)
         screen.say(f"  {name.replace('_', '-'):<18} {parts}")
     screen.say(f"  grid peak          {peak['market'] / 1000:.1f} kW, without market {peak['alone'] / 1000:.1f} kW")
     saved = money["savings_per_household_micro"] / 1e6
-    screen.say(f"  saved per home     {saved:.2f}, Gini {money['gini_of_savings']}")
+    screen.say(f"  saved per home     {saved:.2f} {currency}, Gini {money['gini_of_savings']}")
     screen.say(
         f"  avoided emissions  {carbon['avoided_emission_estimate_g'] / 1000:,.1f} kg CO2e, an estimate at "
         f"{carbon['factor_mg_per_kwh']:,} mg/kWh, {carbon['region']}, {carbon['vintage']}: {carbon['source']}"
@@ -148,8 +150,8 @@ def show(screen: Screen, figures: dict[str, Any], out: Path, seconds: float) -> 
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path("simulation"),
-    show_default=True,
+    default=OUT,
+    show_default=".gridx/simulation",
     help="Folder of report.html and report.json; an earlier report there is replaced.",
 )
 @click.option(

@@ -15,6 +15,7 @@ its line. Homes that begin or end at different times are cut to the time that al
 from __future__ import annotations
 
 import csv
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -46,7 +47,7 @@ def read_world(path: Path) -> World:
     try:
         with open_text(path) as lines:
             return parse_world(lines, name=path.name)
-    except (OSError, EOFError) as problem:
+    except (OSError, EOFError, zlib.error) as problem:
         raise DataProblem(f"{path} cannot be read: {problem}") from problem
     except UnicodeDecodeError as problem:
         raise DataProblem(f"{path} is not UTF-8 text") from problem

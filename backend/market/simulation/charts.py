@@ -67,7 +67,8 @@ def charts_of(simulation: Simulation, totals: Totals) -> list[tuple[str, str, st
     grid[totals.grid_intervals] = True
     found = [_price_of_day(simulation, totals, calendar), _day(totals, calendar, grid)]
     if calendar.days >= LEAST_DAYS:
-        found += [_price_by_day(totals, calendar), _supply_by_day(totals, calendar), _peaks(totals, calendar, grid)]
+        found += [_price_by_day(simulation, totals, calendar), _supply_by_day(totals, calendar)]
+        found.append(_peaks(totals, calendar, grid))
     found += [_savings(simulation, totals), _lorenz(simulation, totals)]
     if len(totals.grid_intervals) < simulation.world.intervals:
         found.append(_island(simulation, totals, calendar))
@@ -85,12 +86,13 @@ def _price_of_day(simulation: Simulation, totals: Totals, calendar: Calendar) ->
         for edge, place in ((low, 0.1), (middle, 0.5), (high, 0.9)):
             edge.append(float(seen[int(place * (len(seen) - 1))]) / MICRO if len(seen) else None)
     flat = len(middle)
+    currency = tariff.currency
     lines = [
         Line("median price", middle, 1),
         Line("retail and feed-in", [tariff.retail_micro_per_kwh / MICRO] * flat, 0),
         Line("", [tariff.feed_in_micro_per_kwh / MICRO] * flat, 0),
     ]
-    svg = line_chart(Axes(calendar.hours(), "time of day", "per kWh"), lines, band=(low, high))
+    svg = line_chart(Axes(calendar.hours(), "time of day", f"{currency} per kWh"), lines, band=(low, high))
     text = "Energy price of the deals, fees not included. The band holds four of five days (10th to 90th percentile)."
     return "Price over the day", text, svg
 
@@ -106,7 +108,7 @@ def _day(totals: Totals, calendar: Calendar, grid: NDArray[np.bool_]) -> tuple[s
     return "Energy over the day", "Mean power of all households; traded is what was delivered between them.", svg
 
 
-def _price_by_day(totals: Totals, calendar: Calendar) -> tuple[str, str, str]:
+def _price_by_day(simulation: Simulation, totals: Totals, calendar: Calendar) -> tuple[str, str, str]:
     prices, traded = np.array(totals.price_micro, np.int64), totals.wh("traded_wh")
     worth = np.where(prices >= 0, prices * traded, 0)
     values: list[float | None] = []
@@ -114,7 +116,8 @@ def _price_by_day(totals: Totals, calendar: Calendar) -> tuple[str, str, str]:
         there = calendar.day == day
         volume = int(traded[there].sum())
         values.append(int(worth[there].sum()) / volume / MICRO if volume else None)
-    svg = line_chart(Axes(calendar.dates(), "day", "per kWh"), [Line("mean price by energy", values, 1)])
+    unit = f"{simulation.setup.tariff.currency} per kWh"
+    svg = line_chart(Axes(calendar.dates(), "day", unit), [Line("mean price by energy", values, 1)])
     return "Price, day by day", "Mean energy price of each day's deals, weighted by energy.", svg
 
 
@@ -147,7 +150,7 @@ def _savings(simulation: Simulation, totals: Totals) -> tuple[str, str, str]:
     saved = sorted(zip(savings_of(simulation, totals), simulation.agents, strict=True), key=lambda one: one[0])
     values = [(amount / MICRO, AGENT_COLOUR[agent]) for amount, agent in saved]
     legend = [(AGENT_NAME[agent], AGENT_COLOUR[agent]) for agent in Agent if agent in simulation.agents]
-    axes = Axes(_ranks(len(values)), "households, from the least to the most", "units of currency")
+    axes = Axes(_ranks(len(values)), "households, from the least to the most", simulation.setup.tariff.currency)
     text = (
         "Against retail and feed-in tariff, over the whole run, after fees and imbalance; batteries are there in both."
     )

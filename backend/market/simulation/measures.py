@@ -90,6 +90,7 @@ def _setting(simulation: Simulation) -> dict[str, Any]:
         "rounds": setup.rounds,
         "seed": setup.seed,
         "agents": {agent.value: simulation.agents.count(agent) for agent in Agent},
+        "currency": setup.tariff.currency,
         "retail_micro_per_kwh": setup.tariff.retail_micro_per_kwh,
         "feed_in_micro_per_kwh": setup.tariff.feed_in_micro_per_kwh,
         "community_fee_micro_per_kwh": fees.community_micro_per_kwh,

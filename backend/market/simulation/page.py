@@ -33,7 +33,8 @@ def page_of(figures: Mapping[str, Any], charts: Iterable[tuple[str, str, str]]) 
         f"<header><p class='mark'>GridX simulation</p><h1>{escape(title)}</h1><p>{escape(_lead(setting))}</p></header>"
         f"<section class='tiles'>{''.join(_tile(*tile) for tile in _tiles(figures))}</section>"
         f"<section class='charts'>{drawn}</section>"
-        f"{_tables(figures)}{_households(figures['households'])}<section class='notes'>{_notes(figures)}</section>"
+        f"{_tables(figures)}{_households(figures['households'], setting['currency'])}"
+        f"<section class='notes'>{_notes(figures)}</section>"
         "</main></body></html>\n"
     )
 
@@ -51,8 +52,10 @@ def _lead(setting: Mapping[str, Any]) -> str:
 def _tiles(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     energy, money, market, peak = (figures[name] for name in ("energy", "money", "market", "peak"))
     sufficiency, consumption, power = energy["self_sufficiency"], energy["self_consumption"], peak["import_w"]
+    currency = figures["setting"]["currency"]
+    price = f"{_money(market['mean_price_micro_per_kwh'])} {currency}/kWh"
     tiles = [
-        ("Mean price", f"{_money(market['mean_price_micro_per_kwh'])} /kWh", f"{_kwh(market['traded_wh'])} traded"),
+        ("Mean price", price, f"{_kwh(market['traded_wh'])} traded, fees not included"),
         (
             "Self-sufficiency",
             _percent(sufficiency["traded"]),
@@ -65,7 +68,7 @@ def _tiles(figures: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ),
         (
             "Savings per household",
-            _money(money["savings_per_household_micro"], 2),
+            f"{_money(money['savings_per_household_micro'], 2)} {currency}",
             f"{money['households_that_lost']} of {figures['setting']['households']} lost",
         ),
         ("Gini of savings", _ratio(money["gini_of_savings"]), "0: all save the same"),
@@ -94,7 +97,7 @@ def _tables(figures: Mapping[str, Any]) -> str:
     for name in ("market", "energy", "peak", "money", "carbon", "island", "setting", "checks"):
         if name in figures:
             rows = "".join(
-                f'<tr><th scope="row">{escape(key)}</th><td>{escape(value)}</td></tr>'
+                f'<tr><th scope="row"><code>{escape(key)}</code></th><td>{escape(value)}</td></tr>'
                 for key, value in _flat(figures[name])
             )
             parts.append(f"<details><summary>{escape(name.capitalize())}</summary><table>{rows}</table></details>")
@@ -104,16 +107,17 @@ def _tables(figures: Mapping[str, Any]) -> str:
 def _flat(value: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     for key, held in value.items():
-        name = f"{above}{key.replace('_', ' ')}"
+        name = f"{above}{key}"
         if isinstance(held, Mapping):
-            rows += _flat(held, f"{name}: ")
+            rows += _flat(held, f"{name}.")
         else:
             rows.append((name, _plain(held)))
     return rows
 
 
-def _households(rows: Sequence[Mapping[str, Any]]) -> str:
-    heads = ("Household", "Agent", "Consumption kWh", "Generation kWh", "Bought kWh", "Sold kWh", "Paid", "Saved")
+def _households(rows: Sequence[Mapping[str, Any]], currency: str) -> str:
+    heads = ["Household", "Agent", "Consumption kWh", "Generation kWh", "Bought kWh", "Sold kWh"]
+    heads += [f"Paid {currency}", f"Saved {currency}"]
     body = "".join(
         f'<tr><th scope="row">{escape(row["name"])}</th><td>{escape(row["agent"])}</td>'
         + "".join(
@@ -122,7 +126,7 @@ def _households(rows: Sequence[Mapping[str, Any]]) -> str:
         + f"<td>{_money(row['paid_micro'], 2)}</td><td>{_money(row['savings_micro'], 2)}</td></tr>"
         for row in rows[:MAX_ROWS]
     )
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    head = "".join(f'<th scope="col">{name}</th>' for name in map(escape, heads))
     more = f"<p>The first {MAX_ROWS} of {len(rows)}; report.json has all.</p>" if len(rows) > MAX_ROWS else ""
     return (
         "<section class='tables'><details><summary>Households</summary><div class='wide'>"
@@ -189,7 +193,8 @@ padding:14px 16px}
 .tiles h3{margin:0;font-size:13px;font-weight:500;color:var(--soft)}.tiles strong{display:block;font-size:24px}
 .tiles p{margin:0;font-size:13px;color:var(--soft)}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,520px),1fr));gap:14px}
-figure{margin:0}figcaption{color:var(--soft);font-size:13px}svg{display:block;width:100%;height:auto}
+figure{margin:0}figcaption{color:var(--soft);font-size:13px}.plot{overflow-x:auto}
+svg{display:block;width:100%;min-width:460px;height:auto}
 .legend{display:flex;flex-wrap:wrap;gap:4px 16px;font-size:13px;align-items:center}.unit{color:var(--soft)}
 .key{display:inline-flex;align-items:center;gap:6px}.key i{width:14px;height:4px;border-radius:2px}
 .key .reference{height:0;border-top:2px dashed var(--soft);border-radius:0}
@@ -200,7 +205,8 @@ stroke-dasharray:5 4}
 .bar.s1,.dot.s1{fill:var(--s1)}.bar.s2,.dot.s2{fill:var(--s2)}.bar.s3,.dot.s3{fill:var(--s3)}
 .bar.s4,.dot.s4{fill:var(--s4)}.band{fill:var(--s1);opacity:.16}.grid{stroke:var(--rule)}.axis{stroke:var(--soft)}
 svg text{fill:var(--soft);font:12px system-ui,sans-serif}
-.tables,.notes{margin-top:14px}summary{cursor:pointer;padding:4px 0;font-weight:600}.wide{overflow-x:auto}
+.tables,.notes{margin-top:14px}.tables table{max-width:760px}.wide table{max-width:none}code{font-size:12px}
+summary{cursor:pointer;padding:4px 0;font-weight:600}.wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}
 th,td{padding:3px 10px 3px 0;border-bottom:1px solid var(--rule);text-align:right;vertical-align:top}
 th{font-weight:500;text-align:left}.notes p{margin:0 0 8px;font-size:13px;color:var(--soft);max-width:110ch}

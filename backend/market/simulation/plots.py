@@ -176,5 +176,5 @@ def _figure(parts: Sequence[str], legend: Sequence[tuple[str, int]], y_title: st
     )
     return (
         f'<div class="legend"><span class="unit">{escape(y_title)}</span>{keys}</div>'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true">{"".join(parts)}</svg>'
+        f'<div class="plot"><svg viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true">{"".join(parts)}</svg></div>'
     )

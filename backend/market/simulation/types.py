@@ -97,10 +97,11 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """What the supplier charges for imported and pays for exported energy, micro-units per kWh."""
+    """What the supplier charges for imported and pays for exported energy, micro-units of `currency` per kWh."""
 
     retail_micro_per_kwh: int = 320_000
     feed_in_micro_per_kwh: int = 80_000
+    currency: str = "USD"
 
     def __post_init__(self) -> None:
         if not 0 < self.feed_in_micro_per_kwh < self.retail_micro_per_kwh:
