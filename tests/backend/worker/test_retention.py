@@ -14,11 +14,14 @@ NOW = utc_now()
 
 
 async def _event(db: Database, *, age: timedelta | None) -> None:
+    """The next event of its topic; one without age has not been published."""
     async with db.begin() as session:
         await session.execute(
             text(
-                "INSERT INTO outbox (id, topic, name, payload, published_at) "
-                "VALUES (:id, 't', 'a.b.v1', '{}', :published)"
+                "WITH n AS (INSERT INTO outbox_topics AS t VALUES ('t', 1) "
+                "ON CONFLICT (topic) DO UPDATE SET last_sequence = t.last_sequence + 1 RETURNING last_sequence) "
+                "INSERT INTO outbox (id, topic, name, payload, published_at, sequence) "
+                "SELECT :id, 't', 'a.b.v1', '{}', :published, last_sequence FROM n"
             ),
             {"id": uuid7(), "published": None if age is None else NOW - age},
         )
@@ -36,6 +39,15 @@ async def test_retain__old_and_new_events__deletes_only_published_old_ones(servi
     await retain(service_db, NOW)
 
     assert await _count(service_db, "outbox") == 2
+
+
+async def test_retain__more_than_a_batch__deletes_all_of_them(service_db: Database) -> None:
+    for _ in range(5):
+        await _event(service_db, age=EVENTS_KEPT + timedelta(minutes=1))
+
+    await retain(service_db, NOW, batch=2)
+
+    assert await _count(service_db, "outbox") == 0
 
 
 async def test_retain__old_answers__are_forgotten(service_db: Database) -> None:
