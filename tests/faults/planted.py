@@ -239,12 +239,12 @@ BUGS = (
         "released before the trade is final",
         (
             (
-                "backend/market/settlement/settling.py",
+                "backend/market/settlement/queries.py",
                 "WHERE chain = $1 AND consented AND settled_at IS NULL AND status = 'FINAL'",
                 "WHERE chain = $1 AND consented AND settled_at IS NULL AND status <> 'ORPHANED'",
             ),
             (
-                "backend/market/settlement/settling.py",
+                "backend/market/settlement/queries.py",
                 "AND t.consented AND t.settled_at IS NULL AND t.status = 'FINAL'",
                 "AND t.consented AND t.settled_at IS NULL AND t.status <> 'ORPHANED'",
             ),

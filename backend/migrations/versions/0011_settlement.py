@@ -114,7 +114,7 @@ GRANT SELECT, INSERT, UPDATE ON settled_intervals TO gridx_service
 CARRY_OVER = """
 INSERT INTO trade_settlements (chain, trade_id, revision, community, delivery_start, version, delivered_wh,
     supplied_wh, shortfall, settled_at)
-SELECT chain, trade_id, 0, community, delivery_start, 1, delivered_wh, delivered_wh, shortfall, settled_at
+SELECT chain, trade_id, 0, community, delivery_start, 1, delivered_wh, 0, shortfall, settled_at
 FROM energy_trades WHERE settled_at IS NOT NULL AND ineligible_reason IS NULL AND community IS NOT NULL
 --;;
 INSERT INTO settled_intervals (community, chain, delivery_start, delivery_minutes, org_id, retail_price_micro_per_kwh,
