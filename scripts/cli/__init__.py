@@ -36,6 +36,7 @@ COMMANDS = {
     "simulate": Entry(
         "Trading agents over many days, and a report.", "scripts/cli/simulate.py", "scripts.cli.simulate:simulate"
     ),
+    "events": Entry("Print live events, resuming after drops.", "scripts/live_events.py", "scripts.cli.events:events"),
     "bench": Entry("Measure: gas, trades, follower, reads, …", "tests/bench", "scripts.cli.bench:bench"),
     "market": Entry(
         "Clear orders or a receipt anew, check an island's report.",

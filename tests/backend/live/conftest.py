@@ -114,8 +114,8 @@ class Street:
 
     async def serve(self, **changes: Any) -> int:
         """Another instance of the api, its settings changed; returns its port."""
-        port = free_port()
-        settings = self.settings.model_copy(update={"api_port": port, **changes})
+        settings = self.settings.model_copy(update={"api_port": free_port(), **changes})
+        port = settings.api_port
         config = configure(create_app(settings), settings)
         server = uvicorn.Server(config)
         server.capture_signals = suppress  # type: ignore[method-assign,assignment]  # signals are the test runner's

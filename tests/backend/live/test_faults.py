@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from prometheus_client import REGISTRY
 
 from backend.live import hub
 from scripts.embedded.redis import RedisServer
+from scripts.live_events import Refused, follow
 from tests.backend.accounts.helpers import make_user
-from tests.backend.live.conftest import Street, Traded
+from tests.backend.live.conftest import PATIENCE_S, OrderMoved, Street, Traded
 
 
 def _figure(name: str, **labels: str) -> float:
@@ -106,6 +108,38 @@ async def test_instance__ends__tells_its_clients_to_go_elsewhere(street: Street)
 
         assert await back.numbers(1) == [2]
     assert code == 1012
+
+
+async def test_follow__its_instance_ends_and_comes_back__goes_on_without_loss(street: Street) -> None:
+    alice = await make_user(street.db)
+    token = street.token(alice)["Authorization"].removeprefix("Bearer ")
+    port = await street.serve()
+    numbers: list[int] = []
+    async with asyncio.timeout(PATIENCE_S):
+        async for message in follow(f"http://127.0.0.1:{port}", "trades,orders", token=token):
+            if message["type"] == "hello" and not numbers:
+                await street.add(Traded(1), OrderMoved(alice, 2))
+            elif message["type"] == "event":
+                numbers.append(message["data"]["number"])
+                if len(numbers) == 2:
+                    street.servers[-1].should_exit = True
+                    await street.tasks[-1]
+                    await street.add(Traded(3))
+                    await street.serve(api_port=port)
+                elif len(numbers) == 3:
+                    break
+
+    assert sorted(numbers[:2]) == [1, 2]
+    assert numbers[2] == 3
+
+
+@pytest.mark.parametrize(("topics", "code"), [("weather", "topic_unknown"), ("orders", "ticket_needed")])
+async def test_follow__refused_for_good__says_why(street: Street, topics: str, code: str) -> None:
+    messages = follow(f"http://127.0.0.1:{street.ports[0]}", topics)
+
+    assert (await anext(messages))["code"] == f"live.{code}"
+    with pytest.raises(Refused, match=code):
+        await anext(messages)
 
 
 async def test_metrics__while_connected__count_connections_and_lag(street: Street) -> None:
