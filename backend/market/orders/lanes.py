@@ -8,6 +8,7 @@ the longest life of a signed offer is over (direct). The lowest such lane is tak
 each interval keeps using the same few words, which are cheap because they were written before.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -104,7 +105,7 @@ def choose(
     touched: dict[int, int] = {}
     wanted = int(delivery_start.timestamp())
     fresh = (Lane(number, delivery_start, 0) for number in range(last_lane + 1, LANES))
-    for lane in (*lanes, *fresh):
+    for lane in itertools.chain(lanes, fresh):
         position = lane.next_position if lane.delivery_start == delivery_start else 0
         while position < POSITIONS and len(slots) < count:
             if not any(cancel.kills(position, wanted) for cancel in cancels.get(lane.number, ())):
