@@ -32,7 +32,7 @@ from scripts.demo.modelled_homes import (
 START = datetime(2026, 6, 1, tzinfo=STANDARD_TIME)
 """A Monday. The first day is fixed, so that a run can be repeated."""
 MINUTES = 15
-MAX_HOUSEHOLDS, MAX_DAYS = 2_000, 366
+MAX_HOUSEHOLDS, MAX_DAYS, MAX_READINGS = 2_000, 366, 10_000_000
 SHELTER_EVERY, MEDICAL_EVERY = 100, 10
 SHELTER_PERMILLE, MEDICAL_PERMILLE = 800, 300
 
@@ -45,6 +45,12 @@ def modelled_world(households: int, days: int, seed: int) -> World:
         raise DataProblem(f"{days} days cannot be modelled: choose 1 to {MAX_DAYS}")
     per_day = 24 * 60 // MINUTES
     intervals = days * per_day
+    if households * intervals > MAX_READINGS:
+        raise DataProblem(
+            f"{households} households over {days} days are {households * intervals:,} readings: at most "
+            f"{MAX_READINGS:,} are modelled, that is {MAX_READINGS // intervals} households or "
+            f"{MAX_READINGS // households // per_day} days"
+        )
     middle = START.astimezone(UTC) + timedelta(minutes=MINUTES / 2)
     sky = clear_sky([middle + timedelta(minutes=MINUTES * place) for place in range(intervals)])
     draws = np.random.SeedSequence([seed, 2]).spawn(households + 1)

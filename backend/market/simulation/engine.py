@@ -78,10 +78,10 @@ class Simulation:
             if agent is Agent.STORAGE
         }
         per_day = world.intervals_per_day
-        self._net = [(household.generation_wh - household.consumption_wh).tolist() for household in homes]
-        self._loads = [household.consumption_wh.tolist() for household in homes]
-        self._generation = [household.generation_wh.tolist() for household in homes]
-        self._forecast = [forecast_wh(h.generation_wh - h.consumption_wh, per_day).tolist() for h in homes]
+        self._loads = np.stack([home.consumption_wh for home in homes], axis=1)
+        self._generation = np.stack([home.generation_wh for home in homes], axis=1)
+        self._net = self._generation - self._loads
+        self._forecast = np.stack([forecast_wh(h.generation_wh - h.consumption_wh, per_day) for h in homes], axis=1)
         self._surplus_ahead = {house: self._ahead(house, 1) for house in self.stores}
         self._need_ahead = {house: self._ahead(house, -1) for house in self.stores}
         self._largest = [0] * len(homes)
@@ -100,6 +100,16 @@ class Simulation:
             else:
                 yield self._traded(interval)
 
+    def loads_wh(self, interval: int) -> list[int]:
+        """What each household would use in an interval."""
+        found: list[int] = self._loads[interval].tolist()
+        return found
+
+    def generation_wh(self, interval: int) -> list[int]:
+        """What each household's panels give in an interval."""
+        found: list[int] = self._generation[interval].tolist()
+        return found
+
     def _traded(self, interval: int) -> Step:
         slot = interval % self.world.intervals_per_day
         wishes = self._wishes(interval, slot)
@@ -108,8 +118,7 @@ class Simulation:
         metered, flows = self._meter(interval, deals)
         traded = traded_of(deals, self.members, self.setup.fees, pair=self.setup.rule is Rule.CONTINUOUS)
         settled = self._settle(interval, traded, metered)
-        loads = [load[interval] for load in self._loads]
-        step = Step(interval, loads, flows, metered, deals, orders, settled)
+        step = Step(interval, self.loads_wh(interval), flows, metered, deals, orders, settled)
         self._remember(slot, step, wishes)
         return step
 
@@ -117,24 +126,25 @@ class Simulation:
         tariff = self.setup.tariff
         outlook: Outlook | None = None
         wishes: list[Wish] = []
+        nets, forecasts = self._net[interval].tolist(), self._forecast[interval].tolist()
         for house, agent in enumerate(self.agents):
             if agent is Agent.ZERO_INTELLIGENCE:
-                wishes += plain_wishes(house, self._net[house][interval], tariff, None)
+                wishes += plain_wishes(house, nets[house], tariff, None)
                 continue
-            expected = self._forecast[house][interval]
+            expected = forecasts[house]
             if agent is Agent.FORECAST:
                 eager = eagerness_permille(expected, self._largest[house])
                 wishes += plain_wishes(house, expected, tariff, eager)
-                self._largest[house] = max(self._largest[house], abs(self._net[house][interval]))
+                self._largest[house] = max(self._largest[house], abs(nets[house]))
             else:
                 outlook = outlook or outlook_of(self._memory, slot, round_trip_millionths=self._round_trip)
-                wishes += self._storage_wishes(house, interval, outlook)
+                wishes += self._storage_wishes(house, expected, interval, outlook)
         return wishes
 
-    def _storage_wishes(self, house: int, interval: int, outlook: Outlook) -> list[Wish]:
+    def _storage_wishes(self, house: int, expected_wh: int, interval: int, outlook: Outlook) -> list[Wish]:
         return storage_wishes(
             house,
-            self._forecast[house][interval],
+            expected_wh,
             self.stores[house],
             outlook,
             self.setup.tariff,
@@ -143,7 +153,7 @@ class Simulation:
         )
 
     def _ahead(self, house: int, sign: int) -> list[int]:
-        forecast = sign * np.array(self._forecast[house], np.int64)
+        forecast = sign * self._forecast[:, house]
         found: list[int] = ahead_wh(forecast, self.world.intervals_per_day).tolist()
         return found
 
@@ -153,7 +163,7 @@ class Simulation:
         for deal in deals:
             position[deal.seller] += deal.energy_wh
             position[deal.buyer] -= deal.energy_wh
-        metered = [net[interval] for net in self._net]
+        metered: list[int] = self._net[interval].tolist()
         flows = [0] * len(metered)
         for house, store in self.stores.items():
             flows[house] = store.balance(metered[house] - position[house])
@@ -161,7 +171,7 @@ class Simulation:
         return metered, flows
 
     def _settle(self, interval: int, traded: Sequence[Traded], metered: Sequence[int]) -> Settled:
-        generation = [series[interval] for series in self._generation]
+        generation = self.generation_wh(interval)
         return settle(traded, metered, generation, self.setup.tariff, FACTOR.mg_per_kwh)
 
     def _remember(self, slot: int, step: Step, wishes: Sequence[Wish]) -> None:

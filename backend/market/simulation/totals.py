@@ -89,11 +89,8 @@ def totals_of(simulation: Simulation, steps: Iterable[Step]) -> Totals:
         tier_demand_wh={tier: [] for tier in TIERS},
         tier_served_wh={tier: [] for tier in TIERS},
     )
-    loads = [home.consumption_wh.tolist() for home in world.households]
-    generation = [home.generation_wh.tolist() for home in world.households]
     for step in steps:
-        demand = [load[step.interval] for load in loads]
-        generated = [series[step.interval] for series in generation]
+        demand, generated = simulation.loads_wh(step.interval), simulation.generation_wh(step.interval)
         _add_energy(totals, step, demand, generated)
         _add_money(totals, step, demand, generated)
         _check(totals.checks, step, generated, simulation.members, setup.fees, pair=setup.rule is Rule.CONTINUOUS)
