@@ -50,7 +50,7 @@ async def measure(trades: int, *, as_json: bool) -> None:
     async with ground() as base:
         users = await store_members(base.db, base.market)
         tokens = tokens_of(base, users)
-        await _read_registers(base)
+        await read_registers(base)
         owner = Database(base.postgres.url("owner"))
         await _limit.prepare(owner, rows=200_000, parties=MEMBERS)
         await owner.close()
@@ -77,7 +77,7 @@ async def measure(trades: int, *, as_json: bool) -> None:
         )
 
 
-async def _read_registers(base: Ground) -> None:
+async def read_registers(base: Ground) -> None:
     """Let a follower read meters and factors once, then stop it: the api records, the follower registers."""
     base.anvil.mine(2)  # the last meter's block is deep enough then
     process = base.start("backend.worker", "follower")
