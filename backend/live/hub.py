@@ -179,13 +179,13 @@ class Hub:
             batch, is_missing = self.memory.following(self._incoming, most=_AT_ONCE)
             self._refill = self._refill or is_missing
             await self._send(batch)
-        if self._refill:
-            self._refill = False
-            await self._read_missing()
         while self._words:
             word = self._words.popleft()
             frame = text_frame(beat_text(self._topics(), utc_now())) if word is None else word
             await _write([(list(room), frame) for room in self._rooms.values()])
+        if self._refill:
+            self._refill = False
+            await self._read_missing()
 
     async def _read_missing(self) -> None:
         asked, self._wanted = self._wanted, []

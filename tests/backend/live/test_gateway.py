@@ -10,10 +10,11 @@ from sqlalchemy import text
 from websockets.exceptions import InvalidStatus
 
 from backend.accounts.events import MembershipChanged
+from backend.accounts.service import create_key
 from backend.accounts.types import OrgRole
 from backend.core import outbox
 from backend.core.clock import utc_now
-from backend.core.db import Database
+from backend.core.db import Actor, Database
 from backend.core.ids import uuid7
 from backend.live.types import Topic, encode_cursor
 from tests.backend.accounts.helpers import make_community, make_member, make_user, register
@@ -181,6 +182,26 @@ async def test_ticket__used_or_expired__opens_nothing(street: Street) -> None:
     assert hello["userId"] == str(alice)
     assert 0 < left_ms <= 30_000
     assert refused == [(4401, "live.ticket_invalid")] * 2
+
+
+async def test_ticket__of_an_api_key_that_may_read__opens_its_owners_topics(street: Street, db: Database) -> None:
+    alice = await make_user(street.db)
+    made = {"scopes": [], "ip_allow": [], "expires_at": None, "now": utc_now()}
+    keys = {}
+    for scope in ("read", "carbon:read"):
+        made["scopes"] = [scope]
+        _, keys[scope] = await create_key(db, actor=Actor(user_id=alice), name=scope, **made)
+
+    answers = {
+        scope: await street.ask("POST", "/api/events/ticket", {"Authorization": f"Bearer {key}"})
+        for scope, key in keys.items()
+    }
+    async with street.ear(f"topics=orders&ticket={answers['read'].json()['data']['ticket']}") as ear:
+        await ear.until("hello")
+        await street.add(OrderMoved(alice, 1))
+
+        assert await ear.numbers(1) == [1]
+    assert {scope: answer.status_code for scope, answer in answers.items()} == {"read": 201, "carbon:read": 403}
 
 
 async def test_connect__from_a_foreign_page__is_refused_before_anything(street: Street) -> None:
