@@ -5,10 +5,12 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from backend.market.clearing.types import Rule
+from backend.market.simulation.plots import BOTTOM, HEIGHT, LEFT, WIDTH
 from backend.market.simulation.report import FolderInUse, Report, run
 from backend.market.simulation.types import Setup
 from tests.backend.market.simulation.worlds import make_home, make_world, sunny_world
@@ -41,6 +43,23 @@ def test_run__page__holds_all_it_shows_and_names_are_text() -> None:
     assert "<b>" not in page
     assert re.search(r"\bsrc=|href|url\(|@import|https?:", page) is None
     assert page.count("<svg ") == 4
+
+
+def test_run__charts__are_well_formed_and_stay_within_their_frames() -> None:
+    setup = Setup(Rule.CONTINUOUS, island_hour=30)
+
+    page = run(sunny_world(5, 3), setup).html.decode()
+
+    drawings = [ElementTree.fromstring(text) for text in re.findall(r"<svg .*?</svg>", page, re.DOTALL)]
+    assert len(drawings) == 8
+    for drawing in drawings:
+        for shape in drawing:
+            for point in shape.get("points", "").split():
+                x, y = map(float, point.split(","))
+                assert LEFT - 1 <= x <= WIDTH
+                assert 0 <= y <= HEIGHT - BOTTOM + 1
+            if shape.tag == "rect":
+                assert float(shape.attrib["y"]) + float(shape.attrib["height"]) <= HEIGHT - BOTTOM + 1
 
 
 def test_run__nothing_to_trade__reports_no_price_and_no_shares() -> None:
