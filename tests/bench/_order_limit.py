@@ -22,8 +22,8 @@ _RECEIPT = """(SELECT md5('r' || :n::bigint)::uuid AS id, 1::smallint AS chain, 
     FROM bench_orders, bench_receipt r WHERE n = :n::bigint) AS incoming"""
 _PAIR = """(SELECT md5('m' || :n::bigint)::uuid AS id, 1::smallint AS chain, b.org_id, b.community, b.delivery_start,
     md5('r' || :n::bigint)::uuid AS receipt_id, o.id AS offer_id, b.id AS bid_id, o.user_id AS seller_id,
-    b.user_id AS buyer_id, b.energy_wh, b.price_micro_per_kwh, 0::bigint AS seller_fee_micro, 0::bigint AS buyer_fee_micro,
-    :nonce::bigint AS settlement_nonce, b.order_hash AS trade_id
+    b.user_id AS buyer_id, b.energy_wh, b.price_micro_per_kwh, 0::bigint AS seller_fee_micro,
+    0::bigint AS buyer_fee_micro, :nonce::bigint AS settlement_nonce, b.order_hash AS trade_id
     FROM bench_orders b, bench_orders o WHERE b.n = :n::bigint AND o.n = :met::bigint) AS incoming"""
 _VERSION = f"""(SELECT chain, community, delivery_start, version + 1 AS version, version AS was, factor_id, closed_at,
     240000::bigint AS price FROM books WHERE {_BOOK})"""
