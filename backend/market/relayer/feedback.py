@@ -25,6 +25,7 @@ MATCH_SKIPPED = keccak(b"MatchSkipped(uint80,bytes4)")
 ORDERS_CANCELLED = keccak(b"OrdersCancelled(address,uint96,uint32,uint8)")
 CANCELLED_ON_CHAIN = "order_cancelled"
 _INT64 = 2**63 - 1
+_FOREIGN_NONCE = 2**62  # our sequence never comes so far
 _log = structlog.get_logger()
 
 _CONFIRM = """
@@ -33,6 +34,7 @@ FROM (SELECT id, state FROM matches WHERE chain = $1 AND trade_id = ANY($2::byte
 WHERE m.id = before.id AND before.state IN ('MATCHED', 'SENT', 'CANCELLED')
 RETURNING m.settlement_nonce, before.state AS was
 """
+_LEAP = "SELECT setval('settlement_nonces', $1) FROM settlement_nonces WHERE last_value < $1"
 _UNCONFIRM = """
 UPDATE matches SET state = 'SENT', updated_at = $3
 WHERE chain = $1 AND trade_id = ANY($2::bytea[]) AND state = 'CONFIRMED'
@@ -71,9 +73,7 @@ async def apply(
     """Hear `logs`, whose trades are decoded in `trades`. Raises LogNotStorable for a log of another shape."""
     matched = [trade.trade_id for trade in trades if trade.kind is TradeKind.MATCHED]
     if matched:
-        for row in await sql.fetch(session, _CONFIRM, chain.id, matched, now):
-            if row["was"] == "CANCELLED":
-                _log.error("match.logged_after_cancel", nonce=row["settlement_nonce"])
+        await _confirm(session, chain, matched, now)
     await _count_fills(session, chain, [trade for trade in trades if trade.kind is TradeKind.FILLED], now)
     await _note_skips(session, chain, [log for log in logs if log.topics[0] == MATCH_SKIPPED], now)
     for log in logs:
@@ -98,6 +98,19 @@ async def finalise(session: AsyncSession, chain: Chain, up_to_block: int, now: d
     """Matches of final trades are final; final skips wait for the relayer."""
     await sql.execute(session, _FINALISE, chain.id, now)
     await sql.execute(session, _FINAL_SKIPS, chain.id, up_to_block, now)
+
+
+async def _confirm(session: AsyncSession, chain: Chain, trade_ids: Sequence[bytes], now: datetime) -> None:
+    """Matches of these trades are confirmed, one that was taken out too: the chain decides.
+
+    Nonces that the chain has seen are never drawn again, though our database be made anew.
+    """
+    for row in await sql.fetch(session, _CONFIRM, chain.id, list(trade_ids), now):
+        if row["was"] == "CANCELLED":
+            _log.error("match.logged_after_cancel", nonce=row["settlement_nonce"])
+    ours = [nonce for trade_id in trade_ids if (nonce := int.from_bytes(trade_id[20:30], "big")) < _FOREIGN_NONCE]
+    if ours:
+        await sql.fetch(session, _LEAP, max(ours))
 
 
 async def _count_fills(session: AsyncSession, chain: Chain, trades: Sequence[TradeLogged], now: datetime) -> None:

@@ -64,8 +64,8 @@ async def tend(desk: Desk, ground: Ground, patience: Patience, now: datetime) ->
     await _fill_gaps(desk, ground, waiting[0][0].nonce, now)
     may_offer = patience.offered_at is None or now - patience.offered_at >= timedelta(seconds=desk.options.retry_s)
     for slot in waiting:
-        await _offer_again(desk, slot[-1], seen, patience, now, may_offer=may_offer)
-    await _bump_first(desk, ground, waiting[0][-1], patience, now)
+        await _offer_again(desk, _newest(slot), seen, patience, now, may_offer=may_offer)
+    await _bump_first(desk, ground, _newest(waiting[0]), patience, now)
 
 
 async def _settled(desk: Desk, slot: Sequence[Stored], seen: Mapping[bytes, Observation], now: datetime) -> bool:
@@ -128,7 +128,7 @@ async def _fill_gaps(desk: Desk, ground: Ground, first: int, now: datetime) -> N
     offered = await _fresh(desk, ground)
     for nonce in gaps if offered is not None else ():
         assert offered is not None
-        unsigned = Unsigned(desk.chain.chain_id, nonce, _PLAIN_GAS, offered, desk.signer.address, b"")
+        unsigned = _empty(desk, nonce, offered)
         stored = await desk.store(unsigned, [], now)
         if stored is not None:
             _log.warning("relayer.gap_filled", nonce=nonce)
@@ -154,23 +154,41 @@ async def _offer_again(
 
 
 async def _bump_first(desk: Desk, ground: Ground, newest: Stored, patience: Patience, now: datetime) -> None:
-    """Replace the transaction that is next to be mined when it has waited too long, or was refused as too cheap."""
+    """Replace the transaction that is next to be mined when it has waited too long, or was refused as too cheap.
+
+    One that nodes refuse for what it is makes room for an empty one; its pairs go into another once that is final.
+    """
     options = desk.options
     is_over = patience.is_over(newest.nonce, ground.head, now, blocks=options.bump_blocks, seconds=options.bump_s)
-    is_cheap = newest.refused is not None and read_answer(newest.refused) is Answer.UNDERPRICED
-    if not is_over and not is_cheap:
+    answer = None if newest.refused is None else read_answer(newest.refused)
+    if not is_over and answer is not Answer.UNDERPRICED:
         return
     patience.restart(newest.nonce, ground.head, now)
     raised = fees.bump(newest.fees, await _fresh(desk, ground) or newest.fees, cap_wei=options.max_fee_wei)
     if raised is None:
         _log.warning("relayer.not_bumped", nonce=newest.nonce, max_fee_wei=options.max_fee_wei)
         return
-    stored = await desk.replace(newest, replace(read_transaction(newest.raw), fees=raised), now)
+    if answer is Answer.REFUSED:
+        _log.error("relayer.given_up", nonce=newest.nonce, why=newest.refused)
+        unsigned = _empty(desk, newest.nonce, raised)
+    else:
+        unsigned = replace(read_transaction(newest.raw), fees=raised)
+    stored = await desk.replace(newest, unsigned, now)
     if stored is None:
         return
     BUMPS.labels(desk.chain.id).inc()
     _log.info("relayer.bumped", nonce=stored.nonce, max_fee_wei=raised.max_fee_wei, tx_hash="0x" + stored.tx_hash.hex())
     await desk.broadcast(stored, now)
+
+
+def _newest(slot: Sequence[Stored]) -> Stored:
+    """The transaction of a nonce that nothing has replaced."""
+    return next(row for row in slot if row.replaced_by is None)
+
+
+def _empty(desk: Desk, nonce: int, offered: Fees) -> Unsigned:
+    """A transaction that only uses up its nonce."""
+    return Unsigned(desk.chain.chain_id, nonce, _PLAIN_GAS, offered, desk.signer.address, b"")
 
 
 async def _fresh(desk: Desk, ground: Ground) -> Fees | None:

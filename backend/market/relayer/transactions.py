@@ -105,12 +105,17 @@ async def store(
 async def replace(
     session: AsyncSession, chain: int, signer: bytes, old: Stored, *, unsigned: Unsigned, raw: bytes, now: datetime
 ) -> Stored | None:
-    """Store the successor of `old`, which carries the same matches; None: `old` was mined or replaced meanwhile."""
+    """Store the successor of `old`; None: `old` was mined or replaced meanwhile.
+
+    It carries the same matches when it makes the same call, none when it makes another one.
+    """
     key = uuid7()
     if not await sql.fetch(session, _REPLACE, old.id, key):
         return None
-    stored = await _insert(session, chain, signer, unsigned, raw, old.pairs, now, key=key)
-    await sql.execute(session, _CARRY_ON, stored.id, old.id)
+    pairs = old.pairs if unsigned.data else 0
+    stored = await _insert(session, chain, signer, unsigned, raw, pairs, now, key=key)
+    if pairs:
+        await sql.execute(session, _CARRY_ON, stored.id, old.id)
     return stored
 
 

@@ -97,6 +97,8 @@ CREATE INDEX match_skips_open ON match_skips (chain, block_number) WHERE resolve
 --;;
 CREATE INDEX match_skips_nonce ON match_skips (chain, settlement_nonce)
 --;;
+GRANT SELECT, UPDATE ON settlement_nonces TO gridx_service
+--;;
 GRANT SELECT ON relayers, relay_transactions, relay_matches, match_skips TO gridx_audit
 --;;
 GRANT SELECT, INSERT, UPDATE ON relayers, relay_transactions TO gridx_service
@@ -109,6 +111,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON match_skips TO gridx_service
 
 def downgrade() -> None:
     """Drop the tables, dependants first."""
+    run("REVOKE SELECT, UPDATE ON settlement_nonces FROM gridx_service")
     run("DROP INDEX matches_sent, matches_confirmed")
     for table in TABLES:
         run(f"DROP TABLE {table}")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import text
@@ -84,3 +85,20 @@ async def test_follow__a_pair_that_was_taken_out_is_logged_all_the_same__the_cha
     await trading.town.confirm()
 
     assert await trading.matches() == [("CONFIRMED", None)]
+
+
+async def test_follow__nonces_that_the_database_never_drew__are_not_drawn_again(trading: Trading) -> None:
+    pair = await trading.pair(1, 2)
+    async with trading.town.db.begin() as session:
+        (waits,) = await waiting(session, trading.town.chain.id, 1)
+    call = settle_call([replace(waits, nonce=5_000)])
+    stage = trading.town.stage
+    admin = trading.anvil.accounts[0].address
+    stage.web3.eth.send_transaction({"from": admin, "to": stage.contract.address, "data": call, "gas": 1_000_000})
+
+    await trading.town.confirm()
+    await trading.relayer.step()
+
+    assert await trading.matches() == [("CANCELLED", "overfilled")]  # its orders were filled under another nonce
+    assert (await trading.order(pair.offer))[:2] == ("CANCELLED", "overfilled")
+    assert [row.nextval for row in await trading.town.rows("SELECT nextval('settlement_nonces')")] == [5_001]

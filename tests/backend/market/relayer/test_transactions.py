@@ -7,8 +7,6 @@ import asyncio
 import signal
 from typing import Any
 
-import pytest
-
 from backend.market.relayer.encoding import SETTLER_ROLE
 from backend.market.relayer.relayer import FAILPOINTS
 from backend.market.relayer.types import GWEI, Outcome
@@ -42,17 +40,17 @@ async def test_die__anywhere_between_match_and_confirmation__the_next_relayer_en
     assert await trading.town.rows("SELECT 1 FROM match_skips") == []
 
 
-@pytest.mark.parametrize("failpoint", ["relayer.before_cancel_commit", "relayer.after_cancel"])
-async def test_die__while_a_pair_is_taken_out__it_is_taken_out_once(trading: Trading, failpoint: str) -> None:
-    pair = await trading.pair(1, 2)
-    trading.cancel(pair.offer, 1)
+async def test_die__while_pairs_are_taken_out__each_is_taken_out_once(trading: Trading) -> None:
+    pairs = [await trading.pair(1, 2), await trading.pair(3, 4)]
+    trading.cancel(pairs[0].offer, 1)
+    trading.cancel(pairs[1].offer, 3)
 
-    code = await _die(trading, failpoint)
+    codes = [await _die(trading, name) for name in ("relayer.before_cancel_commit", "relayer.after_cancel")]
     await trading.relayer.step()
 
-    assert code == -signal.SIGKILL
-    assert await trading.matches() == [("CANCELLED", "order_cancelled")]
-    assert await trading.order(pair.bid) == ("OPEN", None, 0)
+    assert codes == [-signal.SIGKILL] * 2
+    assert await trading.matches() == [("CANCELLED", "order_cancelled")] * 2
+    assert [await trading.order(pair.bid) for pair in pairs] == [("OPEN", None, 0)] * 2
 
 
 async def _stuck(trading: Trading) -> Any:
@@ -161,22 +159,23 @@ async def test_funds__gone_between_store_and_broadcast__the_stored_transaction_i
     assert [row.tx_hash for row in await trading.transactions()] == [refused.tx_hash]
 
 
-@pytest.mark.parametrize("budget", [{"daily_gas": 300_000}, {"daily_wei": 8 * 10**14}])
-async def test_budget__of_the_day_is_used__stops_until_the_next_day(trading: Trading, budget: dict[str, int]) -> None:
-    trading.set(**budget, gas_cap=200_000)
+async def test_budget__of_the_day_is_used__stops_until_the_next_day(trading: Trading) -> None:
+    trading.set(daily_gas=300_000, gas_cap=200_000)
     for _ in range(4):
         await trading.pair(1, 2)
     trading.anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
     trading.anvil.mine(1)
 
-    stopped = await trading.relayer.step()
+    by_gas = await trading.relayer.step()
+    trading.set(daily_gas=None, daily_wei=6 * 10**14)
+    by_wei = await trading.relayer.step()
     today = await trading.states()
     await trading.town.confirm()
-    await trading.tomorrow(**budget, gas_cap=200_000)
+    await trading.tomorrow(daily_wei=6 * 10**14, gas_cap=200_000)
     await trading.settle()
     await trading.settle()
 
-    assert stopped is Outcome.STOPPED
+    assert (by_gas, by_wei) == (Outcome.STOPPED, Outcome.STOPPED)
     assert set(today) == {"MATCHED", "SENT"}
     assert set(await trading.states()) == {"FINAL"}
     assert await trading.alerts() == ["relayer_stopped daily_budget", "relayer_resumed daily_budget"]
@@ -262,6 +261,27 @@ async def test_nonce__a_gap_before_ours__is_filled(trading: Trading) -> None:
     assert await trading.states() == ["FINAL"]
 
 
+async def test_refusal__nodes_take_no_transaction_of_this_size__its_nonce_is_used_up_and_its_pairs_go_in_smaller_ones(
+    trading: Trading,
+) -> None:
+    pairs = [await trading.pair(1 + number % 2, 3 + number % 2) for number in range(6)]
+    assert await _die(trading, "relayer.after_store") == -signal.SIGKILL
+    (large,) = await trading.transactions()
+    trading.anvil.rpc("evm_setBlockGasLimit", hex(large.gas * 2 // 3))
+    trading.anvil.mine(1)
+
+    await trading.relayer.step()  # refused; from now on it is the next to be mined
+    trading.anvil.mine(OPTIONS.bump_blocks)
+    await trading.settle()
+    await trading.settle()
+
+    stored = await trading.transactions()
+    assert [(row.pairs, row.state) for row in stored[:2]] == [(6, "LOST"), (0, "MINED")]
+    assert all(0 < row.pairs < 6 for row in stored[2:])
+    assert await trading.states() == ["FINAL"] * 6
+    assert await trading.logged() == [pair.trade_id for pair in pairs]
+
+
 async def test_revert__the_contract_is_paused_after_the_batch_was_sent__pairs_wait_and_are_sent_again(
     trading: Trading,
 ) -> None:
@@ -284,19 +304,6 @@ async def test_revert__the_contract_is_paused_after_the_batch_was_sent__pairs_wa
     assert [row.state for row in await trading.transactions()] == ["REVERTED", "MINED"]
     assert await trading.states() == ["FINAL"]
     assert await trading.alerts() == ["relayer_stopped contract_refuses", "relayer_resumed contract_refuses"]
-
-
-async def test_lock__the_first_relayer_goes__the_next_one_takes_over(trading: Trading) -> None:
-    other = trading.another()
-    await trading.relayer.step()
-    await trading.pair(1, 2)
-    stood_by = await other.step()
-    await trading.relayer.release()
-
-    took_over = await other.step()
-
-    assert (stood_by, took_over is None) == (None, False)
-    assert await trading.states() == ["SENT"]
 
 
 async def test_keys__two_signers__share_the_queue_and_log_each_pair_once(trading: Trading) -> None:
