@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from scripts.demo.community import Community, DataProblem, Home, Reading, capacity_of, check
 
@@ -30,22 +31,29 @@ MAX_ROWS = 5_000_000
 MAX_KWH = 10_000
 LATITUDE, LONGITUDE = 34.09, -117.44
 
+Read = TypeVar("Read")
 Rows = dict[str, dict[datetime, Reading]]
 
 
 def read_file(path: Path) -> Community:
     """The community of a file; raises DataProblem naming the line and what is wrong."""
+    return read_lines(path, lambda lines: parse(lines, name=path.name))
+
+
+def read_lines(path: Path, understand: Callable[[IO[str]], Read]) -> Read:
+    """What `understand` makes of the file's lines; raises DataProblem when it is not readable CSV text."""
     try:
-        with open_text(path) as lines:
-            return parse(lines, name=path.name)
-    except (OSError, EOFError) as problem:
+        with _open(path) as lines:
+            return understand(lines)
+    except (OSError, EOFError, zlib.error) as problem:
         raise DataProblem(f"{path} cannot be read: {problem}") from problem
     except UnicodeDecodeError as problem:
         raise DataProblem(f"{path} is not UTF-8 text") from problem
+    except csv.Error as problem:
+        raise DataProblem(f"{path} is not CSV: {problem}") from problem
 
 
-def open_text(path: Path) -> IO[str]:
-    """The file as UTF-8 text; `.gz` is unpacked while it is read."""
+def _open(path: Path) -> IO[str]:
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")

@@ -15,7 +15,6 @@ its line. Homes that begin or end at different times are cut to the time that al
 from __future__ import annotations
 
 import csv
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,7 +25,7 @@ import numpy as np
 from backend.market.islands.types import Tier
 from backend.market.simulation.types import Household, World
 from scripts.demo.community import DataProblem
-from scripts.demo.meter_data import COLUMNS, MAX_ROWS, header_of, open_text, parse_row
+from scripts.demo.meter_data import COLUMNS, MAX_ROWS, header_of, parse_row, read_lines
 
 OPTIONAL = ("owner", "zone", "tier", "critical_permille")
 INTERVAL_MINUTES = (15, 30, 60)
@@ -44,15 +43,7 @@ class _Home:
 
 def read_world(path: Path) -> World:
     """The households of a file; raises DataProblem naming the line and what is wrong."""
-    try:
-        with open_text(path) as lines:
-            return parse_world(lines, name=path.name)
-    except (OSError, EOFError, zlib.error) as problem:
-        raise DataProblem(f"{path} cannot be read: {problem}") from problem
-    except UnicodeDecodeError as problem:
-        raise DataProblem(f"{path} is not UTF-8 text") from problem
-    except csv.Error as problem:
-        raise DataProblem(f"{path} is not CSV: {problem}") from problem
+    return read_lines(path, lambda lines: parse_world(lines, name=path.name))
 
 
 def parse_world(lines: Iterable[str], *, name: str) -> World:

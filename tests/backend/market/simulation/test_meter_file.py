@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Households of a simulation from CSV: what is understood, and which line an error names."""
 
+import gzip
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from backend.market.islands.types import Tier
 from backend.market.simulation.types import World
 from scripts.demo.community import DataProblem
-from scripts.simulation.meter_file import parse_world
+from scripts.simulation.meter_file import parse_world, read_world
 
 HEADER = "household,start,end,consumption_kwh,generation_kwh"
 START = datetime(2024, 3, 10, 8, tzinfo=UTC)
@@ -68,6 +70,17 @@ def test_parse_world__clocks_go_forward__offsets_keep_the_hours_apart() -> None:
     world = _parse([HEADER, *rows])
 
     assert (world.minutes, world.start, world.intervals) == (60, datetime(2024, 3, 10, 9, tzinfo=UTC), 2)
+
+
+def test_read_world__broken_archive_or_other_encoding__is_told(tmp_path: Path) -> None:
+    packed = gzip.compress("\n".join(_good()).encode())
+    contents = {"short.csv.gz": packed[:-12], "plain.csv.gz": b"household", "latin.csv": "Zürich".encode("latin-1")}
+
+    for name, content in contents.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(DataProblem, match=name):
+            read_world(path)
 
 
 BAD = {
