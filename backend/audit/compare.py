@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from backend.audit import balances, registers
+from backend.audit import balances, intervals, registers
 from backend.audit.checkpoints import Checkpoint, HistoryWatch, compare_documents, documents_prefixes
 from backend.audit.database import DatabaseLacksChain, Row, Snapshot, json_bytes, snapshot, wait_until_indexed
 from backend.audit.decode import Decoder, Undecodable
@@ -159,6 +159,7 @@ class _Comparison:
         await balances.compare_balances(
             self.database, chain, anchor.number, sorted(late), counted.expected_g, self.findings
         )
+        await intervals.compare_intervals(self.database, chain, self.findings, now)
         await balances.compare_transfers(self.database, chain, self.findings)
         await balances.compare_boards(self.database, self.findings)
         await balances.compare_people(self.database, chain, self.findings)

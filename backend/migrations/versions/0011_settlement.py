@@ -26,7 +26,7 @@ CREATE TABLE settled_intervals (
     org_id uuid REFERENCES organizations,
     retail_price_micro_per_kwh bigint NOT NULL CHECK (retail_price_micro_per_kwh >= 0),
     feed_in_price_micro_per_kwh bigint NOT NULL CHECK (feed_in_price_micro_per_kwh >= 0),
-    version integer NOT NULL CHECK (version > 0),
+    version integer NOT NULL CHECK (version >= 0),
     settled_at timestamptz NOT NULL,
     readings_changed_at timestamptz,
     PRIMARY KEY (community, chain, delivery_start)
@@ -47,7 +47,7 @@ CREATE TABLE trade_settlements (
     revision integer NOT NULL CHECK (revision >= 0),
     community bigint NOT NULL,
     delivery_start timestamptz NOT NULL,
-    version integer NOT NULL CHECK (version > 0),
+    version integer NOT NULL CHECK (version >= 0),
     delivered_wh bigint NOT NULL CHECK (delivered_wh >= 0),
     supplied_wh bigint NOT NULL CHECK (supplied_wh >= 0),
     shortfall text,
@@ -110,16 +110,16 @@ GRANT SELECT, INSERT ON trade_settlements, money_entries TO gridx_service
 GRANT SELECT, INSERT, UPDATE ON settled_intervals TO gridx_service
 """
 
-# What was settled before has no money booked; a later correction books it.
+# What was settled before is version 0 and has no money booked; a later correction books it.
 CARRY_OVER = """
 INSERT INTO trade_settlements (chain, trade_id, revision, community, delivery_start, version, delivered_wh,
     supplied_wh, shortfall, settled_at)
-SELECT chain, trade_id, 0, community, delivery_start, 1, delivered_wh, 0, shortfall, settled_at
+SELECT chain, trade_id, 0, community, delivery_start, 0, delivered_wh, 0, shortfall, settled_at
 FROM energy_trades WHERE settled_at IS NOT NULL AND ineligible_reason IS NULL AND community IS NOT NULL
 --;;
 INSERT INTO settled_intervals (community, chain, delivery_start, delivery_minutes, org_id, retail_price_micro_per_kwh,
     feed_in_price_micro_per_kwh, version, settled_at)
-SELECT t.community, t.chain, t.delivery_start, max(t.delivery_minutes), o.id, 0, 0, 1, max(t.settled_at)
+SELECT t.community, t.chain, t.delivery_start, max(t.delivery_minutes), o.id, 0, 0, 0, max(t.settled_at)
 FROM energy_trades AS t LEFT JOIN organizations AS o ON o.community_number = t.community
 WHERE t.settled_at IS NOT NULL AND t.ineligible_reason IS NULL AND t.community IS NOT NULL
 GROUP BY t.community, t.chain, t.delivery_start, o.id
