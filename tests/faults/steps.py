@@ -39,10 +39,10 @@ def step(weight: int) -> Callable[[Step], Step]:
     return register
 
 
-@cache
 TRIED_ELSEWHERE = ("book", "relayer", "islands")  # tests/backend/market kills these in lives of orders and matches
 
 
+@cache
 def failpoints() -> dict[str, list[str]]:
     """Every failpoint of a life of trades by the process that passes it, read from the sources."""
     found: dict[str, set[str]] = {}
