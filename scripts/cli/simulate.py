@@ -121,7 +121,11 @@ def show(screen: Screen, figures: dict[str, Any], out: Path, seconds: float) -> 
 @click.option(
     "--households", type=int, help=f"Model so many households (default {HOUSEHOLDS}); with --data: the first N."
 )
-@click.option("--days", type=int, help="Days to model or to take from the data. Default: 7 modelled, all of --data.")
+@click.option(
+    "--days",
+    type=int,
+    help="Days to model (default 7) or to take (default: all; 4 of the public data sets, which have 12).",
+)
 @click.option(
     "--rule",
     type=click.Choice([rule.value for rule in Rule]),
