@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What live updates refuse. Over a WebSocket the close code is 4000 + the kind's HTTP status."""
 
-from backend.core.errors import Forbidden, Invalid, TooMany, Unauthenticated, Unavailable
+from backend.core.errors import Invalid, TooMany, Unauthenticated, Unavailable
 
 
 class TopicUnknown(Invalid):
@@ -46,11 +46,11 @@ class HistoryAway(Unavailable):
     title = "The events since then cannot be read now; connect again with the same `since`"
 
 
-class ForeignOrigin(Forbidden):
-    """The page that connects is neither this site nor an allowed one."""
+class ServerUnfit(Unavailable):
+    """The server does not hand over its transports (backend/live/protocol.py)."""
 
-    code = "live.foreign_origin"
-    title = "This origin may not connect"
+    code = "live.server_unfit"
+    title = "This server was not started by `python -m backend.api`, which live events need"
 
 
 class TooManySockets(TooMany):

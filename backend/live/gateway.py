@@ -16,7 +16,7 @@ from backend.core.errors import Refusal
 from backend.core.limits import client_ip
 from backend.live import metrics, queries
 from backend.live.client import GROWN_OLD, TALKATIVE, Client
-from backend.live.errors import HistoryAway, TicketInvalid, TicketNeeded, TooManySockets
+from backend.live.errors import HistoryAway, ServerUnfit, TicketInvalid, TicketNeeded, TooManySockets
 from backend.live.hub import DATABASE_AWAY, HEARTBEAT_S, Hub
 from backend.live.messages import event_text, hello_text, last_text, resync_text, text_frame
 from backend.live.protocol import EXTENSION
@@ -68,6 +68,9 @@ class Gateway:
     @asynccontextmanager
     async def _admit(self, websocket: WebSocket) -> AsyncIterator[Client]:
         """A client that is counted, whose session lives. Raises the refusals of this domain."""
+        pipe = websocket.scope.get("extensions", {}).get(EXTENSION)
+        if pipe is None:
+            raise ServerUnfit
         if not self.hub.is_open:
             raise HistoryAway
         query = websocket.query_params
@@ -82,7 +85,6 @@ class Gateway:
         if ticket is not None and self.hub.count_user(ticket.user_id) >= self.limits.per_user:
             raise TooManySockets(limit=self.limits.per_user)
         viewer = Viewer() if ticket is None else Viewer(ticket.user_id, ticket.session_id)
-        pipe = websocket.scope["extensions"][EXTENSION]
         client = Client(websocket, pipe, address=address, topics=topics, viewer=viewer)
         self.hub.enter(client)  # before the session is read: a log-out from here on ends the client
         try:
@@ -95,7 +97,10 @@ class Gateway:
             await client.closed()
 
     async def _viewer(self, ticket: Ticket) -> Viewer:
-        principal = await self.principals.read(ticket.user_id, ticket.session_id)
+        try:
+            principal = await self.principals.read(ticket.user_id, ticket.session_id)
+        except DATABASE_AWAY as error:
+            raise HistoryAway from error
         if principal is None:
             raise TicketInvalid("The session of this ticket has ended; sign in again")
         operated = frozenset(
@@ -146,7 +151,8 @@ class Gateway:
         far = [topic for topic in client.topics if self._behind(client, topic) > 0]
         far = [topic for topic in far if self.hub.memory.missed(topic, client.cursor[topic]) is None]
         if far:
-            kept = await queries.oldest(self.hub.db, far)
+            async with self.hub.readers:
+                kept = await queries.oldest(self.hub.db, far)
             for topic in far:
                 first = kept[topic]
                 too_many = topic is not Topic.ORDERS and self._behind(client, topic) > HISTORY_AT_MOST
@@ -178,7 +184,8 @@ class Gateway:
         if remembered is not None:
             events = [event for event in remembered if client.viewer.sees(event)]
         else:
-            events = await queries.page(self.hub.db, topic, client.viewer, after=client.cursor[topic], up_to=up_to)
+            async with self.hub.readers:
+                events = await queries.page(self.hub.db, topic, client.viewer, after=client.cursor[topic], up_to=up_to)
         for event in events:
             client.cursor[topic] = event.sequence
             await client.say(event_text(event, client.cursor))

@@ -23,7 +23,7 @@ from backend.core.clock import utc_now
 from backend.core.db import Database
 from backend.live import metrics, queries
 from backend.live.client import FAILED, LOGGED_OUT, RIGHTS_CHANGED, Client
-from backend.live.memory import Memory
+from backend.live.memory import REMEMBERED, Memory
 from backend.live.messages import beat_text, event_text, notice_text, resync_text, text_frame
 from backend.live.types import ACCOUNTS, Cursor, LiveEvent, Topic
 
@@ -35,6 +35,7 @@ REFILL_S = 2.0
 _AT_ONCE = 500
 _MOST_WAITING = 10_000
 _CLIENTS_AT_ONCE = 250
+_READERS = 4  # of history at a time: trades and orders need connections too
 DATABASE_AWAY = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 Job = tuple[list[Client], bytes]
@@ -45,6 +46,7 @@ class Hub:
 
     def __init__(self, db: Database) -> None:
         self.db = db
+        self.readers = asyncio.Semaphore(_READERS)
         self.memory = Memory({})
         self._rooms: dict[frozenset[Topic], dict[Client, None]] = {}
         self._of_user: dict[UUID, set[Client]] = {}
@@ -60,8 +62,17 @@ class Hub:
     # -- life --------------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Begin behind the last numbered event. Raises DATABASE_AWAY."""
-        self.memory = Memory(await queries.latest(self.db, CHANNELS))
+        """Begin behind the last numbered event, with the latest remembered: everybody comes back after a restart.
+
+        Raises DATABASE_AWAY.
+        """
+        latest = await queries.latest(self.db, CHANNELS)
+        memory = Memory({topic: max(0, number - REMEMBERED) for topic, number in latest.items()})
+        while events := await queries.after(self.db, memory.cursor):
+            for event in events:
+                memory.remember(event)
+        memory.skip_to(latest)
+        self.memory = memory
         self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._tick())]
 
     async def close(self) -> None:

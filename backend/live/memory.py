@@ -42,6 +42,13 @@ class Memory:
         self.cursor[event.topic] = event.sequence
         return is_next
 
+    def skip_to(self, cursor: Mapping[str, int]) -> None:
+        """Move the cursor on to `cursor`; what lies between is gone for good."""
+        for topic, number in cursor.items():
+            if number > self.cursor[topic]:
+                self._recent[topic].clear()
+                self.cursor[topic] = number
+
     def missed(self, topic: str, seen: int) -> list[LiveEvent] | None:
         """Events of a topic behind the number `seen`; None when memory does not reach back so far."""
         recent = self._recent[topic]

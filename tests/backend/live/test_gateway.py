@@ -16,9 +16,17 @@ from backend.core import outbox
 from backend.core.clock import utc_now
 from backend.core.db import Actor, Database
 from backend.core.ids import uuid7
+from backend.live import gateway, hub, memory
 from backend.live.types import Topic, encode_cursor
 from tests.backend.accounts.helpers import make_community, make_member, make_user, register
 from tests.backend.live.conftest import OrderMoved, Street, Traded, Warned
+
+
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instances that begin from here on remember few events, and read the others from PostgreSQL."""
+    monkeypatch.setattr(memory, "REMEMBERED", 100)
+    monkeypatch.setattr(hub, "REMEMBERED", 100)
 
 
 async def test_events__committed__reach_whoever_follows_the_topic(street: Street) -> None:
@@ -56,8 +64,8 @@ async def test_since__two_transactions_commit_in_reverse_order_while_a_client_re
     assert seen == [2, 1, 3]
 
 
-async def test_since__another_instance_while_events_go_on__gives_each_once_in_order(street: Street) -> None:
-    await street.add(*(Traded(number) for number in range(700)))  # before the other instance remembers anything
+async def test_since__another_instance_while_events_go_on__gives_each_once_in_order(street: Street, forgetful) -> None:
+    await street.add(*(Traded(number) for number in range(700)))
     elsewhere = await street.serve()
 
     async def go_on() -> None:
@@ -108,7 +116,31 @@ async def test_since__older_than_the_history__is_told_to_load_anew_and_goes_on(s
     assert numbers == [4]
 
 
-async def test_orders__of_somebody_else__never_arrive_live_or_as_history(street: Street) -> None:
+async def test_since__more_was_missed_than_is_sent_again__is_told_to_load_anew(
+    street: Street, forgetful: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "HISTORY_AT_MOST", 150)
+    await street.add(*(Traded(number) for number in range(200)))
+    fresh = await street.serve()
+
+    async with (
+        street.ear(f"topics=trades&since={encode_cursor({})}", port=fresh) as far,
+        street.ear(f"topics=trades&since={encode_cursor({Topic.TRADES: 60})}", port=fresh) as near,
+    ):
+        resync = (await far.until("resync"))[0]
+        await near.until("event", 140)
+        await street.add(Traded(200))
+        numbers = await far.numbers(1) + (await near.numbers(141))[-1:]
+
+    assert resync["id"] == encode_cursor({Topic.TRADES: 200})
+    assert numbers == [200, 200]
+
+
+@pytest.mark.parametrize("remembered", [0, 1_000], ids=["from PostgreSQL", "from memory"])
+async def test_orders__of_somebody_else__never_arrive_live_or_as_history(
+    street: Street, monkeypatch: pytest.MonkeyPatch, remembered: int
+) -> None:
+    monkeypatch.setattr(memory, "REMEMBERED", remembered)  # of the other instance
     alice, bob = await make_user(street.db), await make_user(street.db)
     fresh = await street.serve()
     asked = f"topics=orders,trades&since={encode_cursor({})}"
