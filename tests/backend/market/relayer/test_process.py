@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from pydantic import SecretStr
 
 from backend.core.settings import Settings
 from backend.worker.__main__ import relayer
 from backend.worker.runtime import Process
+from scripts.cli.relayer import relayer as command
 from tests.backend.market.conftest import OPERATOR
 from tests.backend.market.relayer.conftest import SETTLER, Trading
 
@@ -74,3 +76,24 @@ async def test_run__without_a_key_or_role__ends_with_what_is_missing(trading: Tr
         await relayer(process_of(), asyncio.Event())
     with pytest.raises(SystemExit, match="0x14dc79964da2c08b23698b3d3cc7ca32193d9955"):
         await relayer(process_of(relayer_key=stranger), asyncio.Event())
+
+
+async def test_status__of_the_command_line__says_balance_queue_and_last_transaction(
+    trading: Trading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", trading.databases.api)
+    monkeypatch.setenv("GRIDX_DATABASE_AUDIT_URL", trading.databases.audit)
+    trading.balance(3 * 10**18)
+    await trading.pair(1, 2)
+    await trading.relayer.step()
+    trading.balance(0)
+    await trading.pair(3, 4)
+    await trading.relayer.step()
+
+    told = await asyncio.to_thread(CliRunner().invoke, command, ["status"])
+
+    assert told.exit_code == 1
+    assert "0.000000 ether" in told.output
+    assert "STOPPED" in told.output
+    assert "1 pairs wait, 1 are sent" in told.output
+    assert "with 1 pairs, MINED" in told.output
