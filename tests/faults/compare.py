@@ -109,6 +109,10 @@ _SUMS: tuple[tuple[str, str], ...] = (
            WHERE d.sold_wh <> coalesce(s.sold_wh, 0) OR d.bought_wh <> coalesce(b.bought_wh, 0)""",
     ),
     (
+        "changed readings wait for ever",
+        "SELECT community, delivery_start FROM settled_intervals WHERE readings_changed_at IS NOT NULL",
+    ),
+    (
         "events are numbered with gaps or twice",
         """SELECT o.topic, count(*) AS events, count(DISTINCT sequence) AS numbers, max(sequence) AS last,
                t.last_sequence

@@ -16,6 +16,7 @@ from random import Random
 from sqlalchemy import text
 
 from backend.core.crypto import sign
+from backend.market.settlement.settling import readings_changed
 from scripts.embedded.process import ROOT
 from tests.backend.audit.stage import DELIVERY
 from tests.faults.node import FAULTS
@@ -348,7 +349,38 @@ async def read(world: World, random: Random) -> str:
                     "production": values[0], "consumption": values[1], "export": values[2], "import": values[3],
                 },
             )  # fmt: skip
+    await _announce(world, houses, start)
     return f"meters {houses} are read for interval {interval}"
+
+
+@step(3)
+async def correct(world: World, random: Random) -> str | None:
+    """A reading turns out to be wrong, or says nothing any more, perhaps after its interval was settled."""
+    rows = await world.rows("SELECT house_id, start_at FROM energy_production ORDER BY house_id, start_at")
+    if not rows:
+        return None
+    row = random.choice(rows)
+    values = [random.choice((0, 500, 5_000, 50_000)) for _ in range(2)]
+    changed = random.choice(("production", "export", "import"))
+    async with world.base.db.begin() as session:
+        await session.execute(
+            text(f"""UPDATE energy_production SET {changed}_wh = :now, consumption_wh = :used, revision = revision + 1
+                     WHERE house_id = :house AND start_at = :start"""),
+            {"now": values[0], "used": values[1], "house": row.house_id, "start": row.start_at},
+        )
+    house = next(number for number, key in world.town.houses.items() if key == row.house_id)
+    await _announce(world, [house], row.start_at)
+    return f"meter {house} is corrected: {changed} was {values[0]} Wh at {row.start_at}"
+
+
+async def _announce(world: World, houses: list[int], start: datetime) -> None:
+    """What the worker does with the event of readings; twice, as events may come."""
+    rows = await world.rows("SELECT meter FROM houses WHERE id = ANY(:ids)", ids=[world.town.houses[n] for n in houses])
+    meters = [row.meter for row in rows]
+    for _ in range(2):
+        await readings_changed(
+            world.base.db, meters, start=start, end=start + timedelta(minutes=15), now=datetime.now(UTC)
+        )
 
 
 @step(5)
