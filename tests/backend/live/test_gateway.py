@@ -250,19 +250,25 @@ async def test_connect__from_a_foreign_page__is_refused_before_anything(street: 
 async def test_connect__too_often_or_too_many__waits(street: Street) -> None:
     few = await street.serve(limit_sockets_address=2)
     rare = await street.serve(limit_anonymous="1/hour")
+    single = await street.serve(limit_sockets_user=1)
+    alice = await make_user(street.db)
 
     async with street.ear("topics=trades", port=few) as one, street.ear("topics=trades", port=few) as two:
         await one.until("hello")
         await two.until("hello")
         async with street.ear("topics=trades", port=few) as three:
-            refused = await three.refusal()
+            refused = [await three.refusal()]
+    async with street.ear(f"topics=orders&ticket={await street.ticket(alice)}", port=single) as mine:
+        await mine.until("hello")
+        async with street.ear(f"topics=orders&ticket={await street.ticket(alice)}", port=single) as another:
+            refused.append(await another.refusal())
     async with street.ear("topics=trades", port=rare) as first:
         await first.until("hello")
     with pytest.raises(InvalidStatus) as limited:
         async with street.ear("topics=trades", port=rare):
             raise AssertionError("connected")
 
-    assert refused == (4429, "live.too_many_sockets")
+    assert refused == [(4429, "live.too_many_sockets")] * 2
     assert limited.value.response.status_code == 429
     assert "retry-after" in limited.value.response.headers
 
