@@ -214,6 +214,50 @@ BUGS = (
         f"{MARKET}/settlement/test_delivery.py::test_deliver__anything__credits_no_meter_beyond_its_limit",
     ),
     Bug(
+        "what both parties lacked is charged to the seller",
+        (
+            (
+                "backend/market/settlement/imbalance.py",
+                "short = delivered.seller_lacked_wh - delivered.buyer_lacked_wh",
+                "short = delivered.seller_lacked_wh",
+            ),
+        ),
+        f"{MARKET}/settlement/test_imbalance.py",
+    ),
+    Bug(
+        "corrections take nothing back",
+        (
+            (
+                "backend/market/settlement/settling.py",
+                "await money.book(session, interval, wrong=wrong,",
+                "await money.book(session, interval, wrong=(),",
+            ),
+        ),
+        f"{MARKET}/settlement/test_corrections.py",
+    ),
+    Bug(
+        "released carbon is not corrected",
+        (
+            (
+                "backend/market/settlement/settling.py",
+                "    await _correct_carbon(session, operator, work, outcome, now)\n",
+                "    assert operator\n",
+            ),
+        ),
+        "seed:11:12",
+    ),
+    Bug(
+        "changed readings do not wait for a settlement under way",
+        (
+            (
+                "backend/market/settlement/settling.py",
+                "            await queries.lock(session, chain)\n",
+                "",
+            ),
+        ),
+        f"{MARKET}/settlement/test_corrections.py",
+    ),
+    Bug(
         "trade with oneself earns",
         (
             (

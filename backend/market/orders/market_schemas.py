@@ -12,6 +12,7 @@ from backend.market.book.types import BookView
 from backend.market.clearing.types import Rule, Side
 from backend.market.orders.intervals import Interval
 from backend.market.orders.types import AuctionResult, IntervalState, LastTrade, MarketRules
+from backend.market.settlement.imbalance import RULE
 
 MAX_PRICE = 2**40 - 1
 Limit = Annotated[PriceIn, Field(ge=1, le=MAX_PRICE)]
@@ -53,6 +54,7 @@ class RulesOut(ApiModel):
     grid_fees_per_kwh: dict[str, PricePerKwh]
     retail_price_per_kwh: PricePerKwh
     feed_in_price_per_kwh: PricePerKwh
+    imbalance_rule: str = Field(default=RULE, description="what differences cost: /api/market/imbalance")
     updated_at: datetime | None
 
     @classmethod
