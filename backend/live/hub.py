@@ -35,6 +35,8 @@ REFILL_S = 2.0
 _AT_ONCE = 500
 _MOST_WAITING = 10_000
 _CLIENTS_AT_ONCE = 250
+_LONG_S = 0.02
+_MOST_PAUSE_S = 0.1
 _READERS = 4  # of history at a time: trades and orders need connections too
 DATABASE_AWAY = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -217,12 +219,17 @@ class Hub:
         """Advance the cursor over `events` and write them to those who follow."""
         if not events:
             return
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         await _write(self._advance(events))
+        spent = loop.time() - begun
         now = utc_now()
         for event in events:
             if event.topic != ACCOUNTS:
                 metrics.EVENTS.labels(event.topic).inc()
                 metrics.LAG.observe(max(0.0, (now - event.at).total_seconds()))
+        if spent > _LONG_S:  # with many clients: half of the time is left to requests, and more events make one write
+            await asyncio.sleep(min(spent, _MOST_PAUSE_S))
 
     def _advance(self, events: list[LiveEvent]) -> list[Job]:
         """Move the cursor and say who gets what; nobody joins in between."""
