@@ -18,15 +18,16 @@ remainder first. Within an interval loads get whole levels; Wh left over go roun
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, inf
+from math import ceil, floor, inf, log2
 from typing import Any
 
 from backend.market.islands.programme import Column, Optimum, Programme, Row, solve, upper_bound
 from backend.market.islands.types import TIERS, Tier
 
 MILLION = 1_000_000
-_CLOSE_WH = 1e-6
-_PROVEN_WH = 1e-3
+_CLOSE = 1e-6
+_PROVEN = 1e-3
+_LARGEST = 1e6
 _BINDING = 1e-7
 
 
@@ -56,6 +57,17 @@ class Storage:
     def floor_wh(self) -> int:
         """What must stay in it."""
         return min(self.reserve_wh, self.state_wh)
+
+    @property
+    def room_wh(self) -> int:
+        """The most that can be charged in one interval."""
+        room = ((self.capacity_wh - self.state_wh + 1) * MILLION - 1) // self.efficiency_ppm
+        return min(self.charge_wh, room)
+
+    @property
+    def stock_wh(self) -> int:
+        """The most that can be discharged in one interval."""
+        return min(self.discharge_wh, self.state_wh - self.floor_wh)
 
     def after(self, charged_wh: int, discharged_wh: int) -> int:
         """Its state after an interval."""
@@ -109,7 +121,8 @@ def allocate(situation: Situation) -> Allocation:
         certificate += filling.run()
         plan[tier] = tuple(filling.totals)
         required = [held + total for held, total in zip(required, filling.totals, strict=True)]
-    moves, spilled_wh = _moves(situation, required)
+    moves, left_wh = _moves(situation, required)
+    _give_up(plan, max(0, -left_wh))
     shares: dict[str, int] = {}
     levels: dict[Tier, int | None] = {}
     for tier in TIERS:
@@ -118,7 +131,7 @@ def allocate(situation: Situation) -> Allocation:
         shares |= {load.id: share for load, share in zip(loads, filled, strict=True)}
         short = [share for load, share in zip(loads, filled, strict=True) if share < load.demand_wh[0]]
         levels[tier] = min(short) if short else None
-    return Allocation(shares, moves, spilled_wh, levels, plan, tuple(certificate))
+    return Allocation(shares, moves, max(0, left_wh), levels, plan, tuple(certificate))
 
 
 def water_fill(total_wh: int, demands_wh: Sequence[int], *, turn: int = 0) -> list[int]:
@@ -142,25 +155,32 @@ def water_fill(total_wh: int, demands_wh: Sequence[int], *, turn: int = 0) -> li
 
 def proves(situation: Situation, certificate: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the duals of each entry prove that no higher level was possible, counted without a solver."""
+    network = _Network(situation)
     for entry in certificate:
         counts = {int(interval): int(count) for interval, count in entry["counts"].items()}
-        programme = _Network(situation).raising(entry["required_wh"], counts, entry["from_wh"], entry["to_wh"])
-        if upper_bound(programme, entry["duals"]) > entry["level_wh"] + _PROVEN_WH:
+        programme = network.raising(entry["required_wh"], counts, entry["from_wh"], entry["to_wh"])
+        if upper_bound(programme, entry["duals"]) * network.unit_wh > entry["level_wh"] + _PROVEN * network.unit_wh:
             return False
     return True
 
 
 class _Network:
     """Generation, storages and what is asked of each interval, as a programme: columns are the level, then charge,
-    discharge and state of each storage and interval; rows are the states' changes, then the intervals' balances."""
+    discharge and state of each storage and interval; rows are the states' changes, then the intervals' balances.
+
+    Programmes count in `unit_wh`, so that HiGHS sees numbers below a million whatever the island's size: its
+    tolerances are absolute. Duals are the same in any unit.
+    """
 
     def __init__(self, situation: Situation) -> None:
         self._situation = situation
         self._length = len(situation.generation_wh)
+        self.unit_wh = _unit_wh(situation)
+        self.close_wh = _CLOSE * self.unit_wh
 
     def raising(self, required: Sequence[int], counts: Mapping[int, int], low: int, high: int) -> Programme:
         """Raise the level from `low` to at most `high`; interval t needs required[t] + counts[t] × level."""
-        return self._programme(Column(low, high, 1.0), required, counts, hoarding=0.0)
+        return self._programme(Column(low / self.unit_wh, high / self.unit_wh, 1.0), required, counts, hoarding=0.0)
 
     def carrying(self, required: Sequence[float]) -> Programme:
         """Serve what is required and keep as much stored for as long as possible."""
@@ -173,24 +193,24 @@ class _Network:
     def _programme(
         self, level: Column, required: Sequence[float], counts: Mapping[int, int], *, hoarding: float
     ) -> Programme:
-        columns, rows = [level], []
+        columns, rows, unit = [level], [], self.unit_wh
         for number, storage in enumerate(self._situation.storages):
             for interval in range(self._length):
                 first = self.column(number, interval)
                 columns += [
-                    Column(0, storage.charge_wh),
-                    Column(0, storage.discharge_wh),
-                    Column(storage.floor_wh, storage.capacity_wh, hoarding),
+                    Column(0, storage.charge_wh / unit),
+                    Column(0, storage.discharge_wh / unit),
+                    Column(storage.floor_wh / unit, storage.capacity_wh / unit, hoarding),
                 ]
                 change = {first: -storage.efficiency_ppm / MILLION, first + 1: 1.0, first + 2: 1.0}
-                before = float(storage.state_wh) if interval == 0 else 0.0
+                before = storage.state_wh / unit if interval == 0 else 0.0
                 rows.append(Row(before, before, change if interval == 0 else change | {first - 1: -1.0}))
         for interval, generated in enumerate(self._situation.generation_wh):
             flows = {0: -float(counts[interval])} if counts.get(interval) else {}
             for number in range(len(self._situation.storages)):
                 first = self.column(number, interval)
                 flows |= {first: -1.0, first + 1: 1.0}
-            rows.append(Row(required[interval] - generated, inf, flows))
+            rows.append(Row((required[interval] - generated) / unit, inf, flows))
         return Programme(columns, rows)
 
 
@@ -218,7 +238,7 @@ class _Filling:
                 for interval in self._open:
                     self.totals[interval] = sum(self._demands[interval])
                 break
-            proof.append(self._raise(steps[reached], steps[reached + 1]))
+            proof += self._raise(steps[reached], steps[reached + 1])
         return proof
 
     def _needed(self, level: float) -> list[float]:
@@ -238,7 +258,7 @@ class _Filling:
                 low = middle
         return low
 
-    def _raise(self, low: int, high: int) -> dict[str, Any]:
+    def _raise(self, low: int, high: int) -> list[dict[str, Any]]:
         """Find the level between two demands and fix the intervals that hold it down."""
         counts = {
             interval: len(self._demands[interval]) - bisect_right(self._demands[interval], low)
@@ -248,14 +268,17 @@ class _Filling:
             round(wh) - counts.get(interval, 0) * low for interval, wh in enumerate(self._needed(low))
         ]  # without the loads that want more than `low`: they are counted
         best = solve(self._network.raising(required, counts, low, high))
-        assert best is not None, "the level that was just carried is not carried"
+        if best is None:  # floating point: `low` was carried only within its tolerance
+            self._fix(list(counts), self._needed(low))
+            return []
         blocked = _blocked(best, counts, len(required))
-        self._fix(blocked, self._needed(max(low, best.objective - _CLOSE_WH)))
-        return {
-            "tier": int(self._tier), "from_wh": low, "to_wh": high, "level_wh": best.objective,
+        level_wh = best.objective * self._network.unit_wh
+        self._fix(blocked, self._needed(max(low, level_wh - self._network.close_wh)))
+        return [{
+            "tier": int(self._tier), "from_wh": low, "to_wh": high, "level_wh": level_wh,
             "required_wh": required, "counts": {str(interval): count for interval, count in counts.items() if count},
             "fixes": blocked, "duals": list(best.duals),
-        }  # fmt: skip
+        }]  # fmt: skip
 
     def _fix(self, blocked: Sequence[int], needed: list[float]) -> None:
         """Round the blocked intervals' totals: down, then 1 Wh up where it can be carried, largest remainder first."""
@@ -273,6 +296,16 @@ class _Filling:
         self._open -= set(blocked)
 
 
+def _unit_wh(situation: Situation) -> float:
+    """The power of two in which no amount passes a million, 1 at least."""
+    amounts = [
+        *situation.generation_wh,
+        *(storage.capacity_wh for storage in situation.storages),
+        *(sum(load.demand_wh[t] for load in situation.loads) for t in range(len(situation.generation_wh))),
+    ]
+    return 2.0 ** max(0, ceil(log2(max(1, *amounts) / _LARGEST)))
+
+
 def _asked(demands: Sequence[int], level: float) -> float:
     met = bisect_right(demands, level)
     return sum(demands[:met]) + level * (len(demands) - met)
@@ -286,32 +319,50 @@ def _blocked(best: Optimum, counts: Mapping[int, int], length: int) -> list[int]
 
 
 def _moves(situation: Situation, required: Sequence[int]) -> tuple[dict[str, Move], int]:
-    """What the storages do in the first interval, in whole Wh, and what is spilled."""
+    """What the storages do in the first interval, in whole Wh within their limits, and what is left over.
+
+    What is left over is below zero only by what floating point lost on a very large island.
+    """
     network = _Network(situation)
     best = solve(network.carrying(required))
-    assert best is not None, "what was promised to the tiers cannot be carried"
-    charged, exact = [], []
+    exact = []
     for number, storage in enumerate(situation.storages):
         first = network.column(number, 0)
-        into, out = _netted(best.values[first], best.values[first + 1], storage.efficiency_ppm / MILLION)
-        charged.append(min(floor(into + _CLOSE_WH), storage.charge_wh))
-        exact.append(out)
-    discharged = [floor(out + _CLOSE_WH) for out in exact]
-    surplus = situation.generation_wh[0] + sum(discharged) - sum(charged) - required[0]
-    for number in sorted(range(len(exact)), key=lambda place: (discharged[place] - exact[place], place)):
-        raised = min(ceil(exact[number] - _CLOSE_WH), situation.storages[number].discharge_wh)
-        if surplus < 0 and raised > discharged[number]:
-            surplus += raised - discharged[number]
+        flows = [value * network.unit_wh for value in best.values[first : first + 2]] if best else [0.0, 0.0]
+        exact.append(_netted(*flows, efficiency=storage.efficiency_ppm / MILLION))
+    charged = [
+        min(floor(into + network.close_wh), storage.room_wh)
+        for storage, (into, _) in zip(situation.storages, exact, strict=True)
+    ]
+    discharged = [
+        min(floor(out + network.close_wh), storage.stock_wh)
+        for storage, (_, out) in zip(situation.storages, exact, strict=True)
+    ]
+    left = situation.generation_wh[0] + sum(discharged) - sum(charged) - required[0]
+    for number in sorted(range(len(exact)), key=lambda place: (discharged[place] - exact[place][1], place)):
+        raised = min(ceil(exact[number][1] - network.close_wh), situation.storages[number].stock_wh)
+        if left < 0 and raised > discharged[number]:
+            left += raised - discharged[number]
             discharged[number] = raised
-    assert surplus >= 0, "the first interval does not balance"
+    for number in range(len(exact)):
+        lowered = min(max(0, -left), charged[number])
+        charged[number], left = charged[number] - lowered, left + lowered
     moves = {
         storage.id: Move(into, out, storage.after(into, out))
         for storage, into, out in zip(situation.storages, charged, discharged, strict=True)
     }
-    return moves, surplus
+    return moves, left
 
 
-def _netted(charged: float, discharged: float, efficiency: float) -> tuple[float, float]:
+def _give_up(plan: dict[Tier, tuple[int, ...]], missing_wh: int) -> None:
+    """Take what is missing in the first interval from the last tiers."""
+    for tier in reversed(TIERS):
+        taken = min(missing_wh, plan[tier][0])
+        plan[tier] = (plan[tier][0] - taken, *plan[tier][1:])
+        missing_wh -= taken
+
+
+def _netted(charged: float, discharged: float, *, efficiency: float) -> tuple[float, float]:
     """The same change of state without charging and discharging at once."""
     change = charged * efficiency - discharged
     return (change / efficiency, 0.0) if change >= 0 else (0.0, -change)

@@ -48,8 +48,8 @@ FROM unnest($5::bigint[], $6::uuid[], $7::bigint[], $8::text[], $9::bytea[], $10
     AS q (sequence, match_id, settlement_nonce, content, previous_hash, hash)
 """
 _INTENTS = """
-SELECT i.sequence, i.content::text, i.previous_hash, i.hash, i.chain_away, i.queued_at, i.settlement_nonce, m.state, m.reason,
-    t.block_number, t.log_index, t.tx_hash, t.status
+SELECT i.sequence, i.content::text, i.previous_hash, i.hash, i.chain_away, i.queued_at, i.settlement_nonce, m.state,
+    m.reason, t.block_number, t.log_index, t.tx_hash, t.status
 FROM island_intents i LEFT JOIN matches m ON m.id = i.match_id
 LEFT JOIN energy_trades t ON t.chain = m.chain AND t.trade_id = m.trade_id AND t.status <> 'ORPHANED'
 WHERE i.island_id = $1 ORDER BY i.sequence LIMIT $2 OFFSET $3

@@ -24,15 +24,20 @@ log = structlog.get_logger()
 async def run_islands(db: Database, *, now: datetime) -> int:
     """Look after every island that is open or whose intents are not all at their end; returns how many.
 
-    What goes wrong on one island is logged and does not keep the others waiting.
+    What goes wrong on one island keeps no other waiting: a refusal is logged, the first bug raised when all had a turn.
     """
     async with db.begin() as session:
         found = await queries.unfinished_islands(session, now)
+    bugs: list[Exception] = []
     for island in found:
         try:
             await _run(db, island, now)
         except Refusal as refusal:
             log.warning("island.waiting", island=str(island.id), why=str(refusal))
+        except Exception as bug:
+            bugs.append(bug)
+    if bugs:
+        raise bugs[0]
     return len(found)
 
 

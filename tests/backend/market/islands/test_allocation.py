@@ -11,17 +11,15 @@ from hypothesis import strategies as st
 from backend.market.islands.allocation import MILLION, Load, Situation, Storage, allocate, proves, water_fill
 from backend.market.islands.types import TIERS, Tier
 
-WH = st.integers(0, 3000)
-
 
 @st.composite
-def storages(draw, name="s"):
-    capacity = draw(st.integers(0, 5000))
+def storages(draw, name="s", scale=1):
+    capacity = draw(st.integers(0, 5000 * scale))
     return Storage(
         id=name,
         capacity_wh=capacity,
-        charge_wh=draw(st.integers(0, 2000)),
-        discharge_wh=draw(st.integers(0, 2000)),
+        charge_wh=draw(st.integers(0, 2000 * scale)),
+        discharge_wh=draw(st.integers(0, 2000 * scale)),
         reserve_wh=draw(st.integers(0, capacity)),
         efficiency_ppm=draw(st.integers(500_000, MILLION)),
         state_wh=draw(st.integers(0, capacity)),
@@ -29,14 +27,14 @@ def storages(draw, name="s"):
 
 
 @st.composite
-def situations(draw, longest=4, most_loads=6, most_storages=2):
-    length = draw(st.integers(1, longest))
-    per_interval = st.tuples(*[WH] * length)
+def situations(draw, longest=4, most_loads=6, most_storages=2, scales=(1,)):
+    length, scale = draw(st.integers(1, longest)), draw(st.sampled_from(scales))
+    per_interval = st.tuples(*[st.integers(0, 3000 * scale)] * length)
     loads = draw(st.lists(st.tuples(st.sampled_from(TIERS), per_interval), max_size=most_loads))
     return Situation(
-        generation_wh=draw(st.tuples(*[st.integers(0, 8000)] * length)),
+        generation_wh=draw(st.tuples(*[st.integers(0, 8000 * scale)] * length)),
         loads=tuple(Load(f"load {number}", tier, wants) for number, (tier, wants) in enumerate(loads)),
-        storages=tuple(draw(storages(f"storage {n}")) for n in range(draw(st.integers(0, most_storages)))),
+        storages=tuple(draw(storages(f"storage {n}", scale)) for n in range(draw(st.integers(0, most_storages)))),
         turn=draw(st.integers(0, 100)),
     )
 
@@ -45,7 +43,7 @@ def served(allocation):
     return sum(allocation.shares.values())
 
 
-@given(situations())
+@given(situations(scales=(1, 1_000, 10**9)))
 @settings(deadline=None, max_examples=150)
 def test_allocate__whatever_happens__conserves_every_watt_hour_and_stays_within_bounds(situation):
     allocation = allocate(situation)
