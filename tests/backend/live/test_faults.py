@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sys
 
 import pytest
 from prometheus_client import REGISTRY
 
+from backend.core import outbox
 from backend.live import hub
 from scripts.embedded.redis import RedisServer
 from scripts.live_events import Refused, follow
@@ -108,6 +112,23 @@ async def test_instance__ends__tells_its_clients_to_go_elsewhere(street: Street)
 
         assert await back.numbers(1) == [2]
     assert code == 1012
+
+
+async def test_relay__killed_before_it_marks_what_it_published__clients_see_each_once(street: Street) -> None:
+    async with street.ear("topics=trades") as ear:
+        await ear.until("hello")
+        environment = {**os.environ, "GRIDX_FAILPOINTS": "relay.after_publish"}
+        relay = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "backend.worker", "relay", env=environment, stdout=asyncio.subprocess.DEVNULL
+        )
+        async with street.db.begin() as session:
+            await outbox.add(session, Traded(1))
+        ended = await asyncio.wait_for(relay.wait(), 2 * PATIENCE_S)
+        await street.add(Traded(2))  # the next relay publishes the first once more
+        numbers = await ear.numbers(2)
+
+    assert ended == -signal.SIGKILL
+    assert numbers == [1, 2]
 
 
 async def test_follow__its_instance_ends_and_comes_back__goes_on_without_loss(street: Street) -> None:
