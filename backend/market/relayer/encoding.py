@@ -52,11 +52,11 @@ def read_refusal(reason: bytes, pair: Pair) -> Refused:
     """Why a pair would not be logged, and which of its orders are to blame; `reason` is the contract's encoded error.
 
     An error that blames no order by its facts lies between the two: then the younger one has to go. A fill that is too
-    small blames nobody: another pair of that order was taken out, and both may be matched anew.
+    small blames nobody: another pair of that order was taken out, and both may be matched anew. So does a used nonce.
     """
     name, facts = _error(reason)
     short = short_name(name)
-    if short == FILL_TOO_SMALL:
+    if short in (FILL_TOO_SMALL, NONCE_USED):
         return Refused(short, facts, {})
     blamed = [order for order in pair.orders if _is_blamed(facts, order)] or [pair.younger]
     return Refused(short, facts, {order.id: short for order in blamed})

@@ -21,7 +21,7 @@ from backend.market.relayer.types import Pair, PairedOrder, Refused
 _SIGNED = tuple(field.name for field in fields(Order))
 _ORDER = ["id", "order_hash", "signature", "placed_version", *_SIGNED]
 _PAIR = f"""
-SELECT m.id AS match_id, m.settlement_nonce AS nonce, m.energy_wh AS matched_wh,
+SELECT m.id AS match_id, m.trade_id, m.settlement_nonce AS nonce, m.energy_wh AS matched_wh,
     m.price_micro_per_kwh AS matched_price, m.matched_at,
     {", ".join(f"o.{name} AS offer_{name}" for name in _ORDER)},
     {", ".join(f"b.{name} AS bid_{name}" for name in _ORDER)}
@@ -61,6 +61,7 @@ SELECT DISTINCT order_id FROM (
     WHERE chain = $1 AND state = 'SENT') AS sent
 WHERE order_id = ANY($2::uuid[])
 """
+_TAKEN = "SELECT trade_id FROM energy_trades WHERE chain = $1 AND trade_id = ANY($2::bytea[]) AND status = 'FINAL'"
 _COUNT = "SELECT count(*) AS pairs FROM matches WHERE chain = $1 AND state = 'MATCHED'"
 
 
@@ -115,6 +116,12 @@ async def with_sent_pairs(session: AsyncSession, chain: int, orders: Sequence[UU
     return {UUID(str(row["order_id"])) for row in await sql.fetch(session, _SHARED, chain, list(orders))}
 
 
+async def with_foreign_nonces(session: AsyncSession, chain: int, pairs: Sequence[Pair]) -> list[Pair]:
+    """Those of waiting pairs whose id on chain is another trade's for good: it was logged before they were matched."""
+    taken = {row["trade_id"] for row in await sql.fetch(session, _TAKEN, chain, [pair.trade_id for pair in pairs])}
+    return [pair for pair in pairs if pair.trade_id in taken]
+
+
 async def count_waiting(session: AsyncSession, chain: int) -> int:
     """Pairs that wait to be sent."""
     return int((await sql.fetch(session, _COUNT, chain))[0]["pairs"])
@@ -124,6 +131,7 @@ def _pair(row: Any) -> Pair:
     return Pair(
         match_id=UUID(str(row["match_id"])),
         nonce=row["nonce"],
+        trade_id=row["trade_id"],
         energy_wh=row["matched_wh"],
         price_micro_per_kwh=row["matched_price"],
         matched_at=row["matched_at"],

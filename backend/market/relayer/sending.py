@@ -2,7 +2,7 @@
 """Sends waiting pairs: tried against the contract first, cut to the gas that one transaction may use, paid within the
 day's budget. A pair that the contract would skip is taken out before it costs anything."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -56,33 +56,43 @@ async def _send_batch(desk: Desk, ground: Ground, now: datetime) -> Outcome:
         return Outcome.BUSY
     pairs = await _passing(desk, pairs, now)
     if not pairs:
-        return Outcome.SENT  # nothing of this batch is left; the next one may be due
+        return Outcome.BUSY  # what is left of the batch has to wait; the next step looks again
     return await _send(desk, ground, pairs, now)
 
 
 async def _passing(desk: Desk, pairs: Sequence[Pair], now: datetime) -> list[Pair]:
-    """The pairs that the contract would log now; others are taken out.
-
-    A fill below its order's minimum may be the order's rest once earlier pairs are counted: then it goes along.
-    """
+    """The pairs that the contract would log now; others are taken out."""
     answers = await desk.node.check(pairs)
     await failpoint("relayer.after_simulation")
     refused = {pair: encoding.read_refusal(reason, pair) for pair, reason in zip(pairs, answers, strict=True) if reason}
+    kept = await _kept(desk, pairs, refused)
+    await take_out(desk, {pair: why for pair, why in refused.items() if pair not in kept}, now)
+    return [pair for pair in pairs if pair not in refused or kept.get(pair)]
+
+
+async def _kept(desk: Desk, pairs: Sequence[Pair], refused: Mapping[Pair, Refused]) -> dict[Pair, bool]:
+    """Refused pairs that stay, and whether they go along now.
+
+    A fill below its order's minimum goes along while other pairs of the order are under way: it may be the rest. A pair
+    whose nonce is used waits until the follower confirms it, unless the nonce is another trade's for good.
+    """
+    kept: dict[Pair, bool] = {}
     small = [pair for pair, why in refused.items() if why.reason == encoding.FILL_TOO_SMALL]
-    if small:
-        async with desk.db.begin() as session:
-            orders = [order.id for pair in small for order in pair.orders]
-            counting = await queue.with_sent_pairs(session, desk.chain.id, orders)
-        for pair in pairs:
-            if pair in small and any(order.id in counting for order in pair.orders):
-                del refused[pair]
-            if pair not in refused:
-                counting |= {order.id for order in pair.orders}
     used = [pair for pair, why in refused.items() if why.reason == encoding.NONCE_USED]
+    if not small and not used:
+        return kept
+    async with desk.db.begin() as session:
+        orders = [order.id for pair in small for order in pair.orders]
+        counting = await queue.with_sent_pairs(session, desk.chain.id, orders)
+        foreign = await queue.with_foreign_nonces(session, desk.chain.id, used)
+    for pair in pairs:
+        if pair in small and any(order.id in counting for order in pair.orders):
+            kept[pair] = True
+        if pair not in refused or pair in kept:
+            counting |= {order.id for order in pair.orders}
     if used:
-        _log.warning("relayer.logged_already", nonces=[pair.nonce for pair in used][:20])
-    await take_out(desk, {pair: why for pair, why in refused.items() if pair not in used}, now)
-    return [pair for pair in pairs if pair not in refused]
+        _log.warning("relayer.nonce_used", nonces=[pair.nonce for pair in used][:20], of_others=len(foreign))
+    return kept | {pair: False for pair in used if pair not in foreign}
 
 
 async def take_out(desk: Desk, refused: dict[Pair, Refused], now: datetime) -> None:

@@ -87,6 +87,7 @@ class Pair:
 
     match_id: UUID
     nonce: int
+    trade_id: bytes
     energy_wh: int
     price_micro_per_kwh: int
     matched_at: datetime

@@ -87,14 +87,19 @@ async def test_follow__a_pair_that_was_taken_out_is_logged_all_the_same__the_cha
     assert await trading.matches() == [("CONFIRMED", None)]
 
 
-async def test_follow__nonces_that_the_database_never_drew__are_not_drawn_again(trading: Trading) -> None:
-    pair = await trading.pair(1, 2)
+async def _log_under(trading: Trading, nonce: int) -> None:
+    """An admin logs the pair that waits under another nonce."""
     async with trading.town.db.begin() as session:
         (waits,) = await waiting(session, trading.town.chain.id, 1)
-    call = settle_call([replace(waits, nonce=5_000)])
+    call = settle_call([replace(waits, nonce=nonce)])
     stage = trading.town.stage
     admin = trading.anvil.accounts[0].address
     stage.web3.eth.send_transaction({"from": admin, "to": stage.contract.address, "data": call, "gas": 1_000_000})
+
+
+async def test_follow__nonces_that_the_database_never_drew__are_not_drawn_again(trading: Trading) -> None:
+    pair = await trading.pair(1, 2)
+    await _log_under(trading, 5_000)
 
     await trading.town.confirm()
     await trading.relayer.step()
@@ -102,3 +107,27 @@ async def test_follow__nonces_that_the_database_never_drew__are_not_drawn_again(
     assert await trading.matches() == [("CANCELLED", "overfilled")]  # its orders were filled under another nonce
     assert (await trading.order(pair.offer))[:2] == ("CANCELLED", "overfilled")
     assert [row.nextval for row in await trading.town.rows("SELECT nextval('settlement_nonces')")] == [5_001]
+
+
+async def test_settle__a_nonce_that_is_another_trade_s_for_good__both_orders_are_matched_anew(
+    trading: Trading,
+) -> None:
+    await trading.pair(1, 2)
+    await _log_under(trading, 2)
+    await trading.town.confirm()
+    await trading.town.rows("SELECT setval('settlement_nonces', 1)")
+    dear = {"price_micro_per_kwh": 300_000, "expiry": NEVER}
+    offer, bid = trading.orders.new(3, **dear), trading.orders.new(4, is_bid=True, **dear)
+    for order in (offer, bid):
+        await _placed(trading, order)
+    pair = await trading.pair(3, 4, offer=offer, bid=bid, price=300_000)
+
+    await trading.relayer.step()
+    doubted = await trading.matches()
+    await trading.settle()
+    await trading.settle()
+
+    assert (pair.nonce, doubted[1]) == (2, ("MATCHED", None))
+    rows = await trading.town.rows("SELECT state, reason, offer_id FROM matches ORDER BY settlement_nonce")
+    assert [(row.state, row.reason) for row in rows[:2]] == [("CANCELLED", "overfilled"), ("CANCELLED", "nonce_used")]
+    assert [(row.state, row.offer_id) for row in rows[2:]] == [("FINAL", offer.id)]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from backend.market.orders.typed_data import Order
 from backend.market.relayer import encoding, fees, service
 from backend.market.relayer.errors import SignerUnusable
 from backend.market.relayer.node import read_answer
+from backend.market.relayer.relayer import FAILPOINTS
 from backend.market.relayer.signer import KeySigner, write_keystore
 from backend.market.relayer.types import Answer, Fees, Pair, PairedOrder, Unsigned
 
@@ -37,7 +39,7 @@ def _order(number: int, **changes: object) -> PairedOrder:
     return PairedOrder(UUID(int=number), order, bytes([number]) * 32, b"", placed_version=number)
 
 
-PAIR = Pair(UUID(int=9), 5, 1_000, 240_000, utc_now(), _order(1), _order(2))
+PAIR = Pair(UUID(int=9), 5, b"\5" * 32, 1_000, 240_000, utc_now(), _order(1), _order(2))
 OFFER, BID = UUID(int=1), UUID(int=2)
 
 
@@ -82,6 +84,7 @@ def test_bump__any_fees__pays_an_eighth_more_of_each_and_not_less_than_is_asked_
         (("FactorNotValid(uint32,uint256,uint256,uint256)", (7, 1, 2, 3)), "factor_not_valid", {OFFER, BID}),
         (("WrongTaker(address,address)", ("0x" + "09" * 20, "0x" + "08" * 20)), "wrong_taker", {OFFER, BID}),
         (("PriceOutsideLimits(uint256,uint256,uint256)", (3, 4, 2)), "price_outside_limits", {BID}),
+        (("NonceUsed(address,uint80)", ("0x" + "09" * 20, 5)), "nonce_used", set()),
         (("FillTooSmall(address,uint256,uint256)", ("0x" + "01" * 20, 3, 4)), "fill_too_small", set()),
     ],
 )
@@ -95,6 +98,14 @@ def test_read_refusal__an_error_of_the_contract__blames_the_orders_that_its_fact
 
     assert refused.reason == reason
     assert refused.blamed == dict.fromkeys(blamed, reason)
+
+
+def test_failpoints__in_the_sources__are_those_that_tests_kill_at() -> None:
+    sources = Path(encoding.__file__).parent.glob("*.py")
+
+    found = {name for path in sources for name in re.findall(r'failpoint\("([a-z_.]+)"\)', path.read_text())}
+
+    assert found == set(FAILPOINTS)
 
 
 def test_read_refusal__an_error_that_the_contract_does_not_have__ends_the_younger_order() -> None:

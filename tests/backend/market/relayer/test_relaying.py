@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Matched pairs are settled on a real chain, recorded, credited and audited like any other trade."""
+"""Matched pairs are settled on a real chain, recorded and credited like any other trade."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from backend.audit.compare import Request, audit
-from backend.audit.fetch import Options
 from backend.core.clock import utc_now
 from backend.market.orders.types import NewOrder
 from backend.market.relayer.types import Outcome
@@ -16,9 +14,7 @@ from tests.backend.market.relayer.conftest import NEVER, Trading
 from tests.support.orders import store_order
 
 
-async def test_settle__three_pairs__are_recorded_credited_final_and_audited_without_difference(
-    trading: Trading,
-) -> None:
+async def test_settle__three_pairs__are_recorded_credited_and_final(trading: Trading) -> None:
     pairs = [await trading.pair(1, 2), await trading.pair(3, 4, energy_wh=500), await trading.pair(2, 1, price=240_000)]
 
     await trading.relayer.step()
@@ -36,15 +32,6 @@ async def test_settle__three_pairs__are_recorded_credited_final_and_audited_with
     (stored,) = await trading.transactions()
     assert (stored.state, stored.pairs, stored.ended_at is not None) == ("MINED", 3, True)
     assert stored.cost_wei == stored.gas_used * (stored.cost_wei // stored.gas_used) > 0
-    request = Request(
-        rpc_urls=[trading.anvil.rpc_url],
-        database_url=trading.databases.audit,
-        deployment=trading.town.stage.deployment,
-        options=Options(finality_depth=6),
-        wait_s=0,
-    )
-    report = await audit(request, clock=lambda: datetime.now(UTC))
-    assert (report.findings.total, report.totals.trades) == (0, 3)
 
 
 async def test_settle__a_young_pair__waits_until_it_is_old_or_many_wait(trading: Trading) -> None:

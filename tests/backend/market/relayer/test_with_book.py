@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The book matches, the relayer settles, the follower confirms: nothing between them is written by a test."""
+"""The book matches, the relayer settles, the follower confirms, the audit agrees: nothing is written by a test."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from backend.audit.compare import Request, audit
+from backend.audit.fetch import Options
 from backend.market.book.engine import Engine
 from backend.market.orders.last_look import last_look
+from tests.backend.market.conftest import FINALITY_DEPTH
 from tests.backend.market.relayer.conftest import Trading
 
 
@@ -32,3 +37,15 @@ async def test_trade__matched_by_the_book__is_settled_and_a_counterpart_finds_an
     assert await trading.order(bid) == ("OPEN", None, 700)
     assert (await trading.order(gone))[:2] == ("CANCELLED", "order_cancelled")
     assert (await trading.order(stays))[0] == "FILLED"
+    report = await audit(_request(trading), clock=lambda: datetime.now(UTC))
+    assert (report.findings.total, report.totals.trades) == (0, 1), report.findings.listed
+
+
+def _request(trading: Trading) -> Request:
+    return Request(
+        rpc_urls=[trading.anvil.rpc_url],
+        database_url=trading.databases.audit,
+        deployment=trading.town.stage.deployment,
+        options=Options(finality_depth=FINALITY_DEPTH),
+        wait_s=0,
+    )
