@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import asyncpg
+import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -36,6 +37,7 @@ BY_OWNER = "order.cancelled_by_owner"
 GROUP_WINDOW_S = 0.005
 GROUP_LIMIT = 500
 _ATTEMPTS = 3
+log = structlog.get_logger()
 FAILPOINTS = ("book.after_lock", "book.after_match", "book.before_commit", "book.after_commit")
 _AWAY = (
     OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, InterfaceError, OperationalError, PoolTimeout,
@@ -115,6 +117,7 @@ class Engine:
                 outcomes = await self._settle(group)
             except Exception as error:
                 failed = error
+                log.warning("book.group_failed", acts=len(group), error=repr(error)[:300])
                 for waiting in group:
                     self._shelf.forget(waiting.key)
                 if not _may_pass(error):

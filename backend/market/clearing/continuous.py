@@ -28,6 +28,10 @@ class _Resting:
         self.least_wh = order.min_fill_wh
         self.level = level
 
+    def __lt__(self, other: object) -> bool:
+        """Asked of two entries of one rank: an order that was taken out and put back, whose old entry is dead."""
+        return False
+
 
 _Entry = tuple[int, int, str, _Resting]
 """Rank of a resting order: limit (negative for bids), time, id."""
@@ -134,6 +138,11 @@ class ContinuousBook:
         """
         if not 0 <= rest_wh <= order.energy_wh:
             raise OrderInvalid(f"order {order.id} cannot have {rest_wh} Wh left of {order.energy_wh}")
+        held = self._resting.get(order.id)
+        if held is not None and rest_wh and held.order == order:
+            held.level[0] += rest_wh - held.rest_wh
+            held.rest_wh = rest_wh
+            return
         self.cancel(order.id)
         if rest_wh:
             self._resting[order.id] = self._ladder(order.side, order.zone).add(order, rest_wh)
