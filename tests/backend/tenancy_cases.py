@@ -252,6 +252,7 @@ PUBLIC_TABLES: dict[str, str] = {
     "books": "levels and prices of a market are published",
     "energy_trades": "trades are public by wallet address; users appear as ids only",
     "seller_statistics": "sums over public trades",
+    "settled_intervals": "when intervals were settled, and by which published tariffs",
     "trade_settlements": "what was delivered of public trades, before and after corrections",
     "leaderboard": "the board is public; holders appear as ids only",
     "leaderboard_histogram": "counts of the public board",

@@ -353,10 +353,18 @@ async def read(world: World, random: Random) -> str:
     return f"meters {houses} are read for interval {interval}"
 
 
-@step(3)
+@step(5)
 async def correct(world: World, random: Random) -> str | None:
     """A reading turns out to be wrong, or says nothing any more, perhaps after its interval was settled."""
-    rows = await world.rows("SELECT house_id, start_at FROM energy_production ORDER BY house_id, start_at")
+    settled = (
+        """JOIN houses h ON h.id = p.house_id JOIN meter_deliveries d ON d.meter = h.meter
+        AND d.delivery_start = p.start_at AND d.sold_wh + d.bought_wh > 0"""
+        if random.random() < 0.8
+        else ""
+    )
+    rows = await world.rows(
+        f"SELECT p.house_id, p.start_at FROM energy_production p {settled} ORDER BY p.house_id, p.start_at"
+    )
     if not rows:
         return None
     row = random.choice(rows)

@@ -30,7 +30,7 @@ JOIN settled_intervals AS i
 CROSS JOIN LATERAL (
     SELECT e.debits <> (e.reverses IS NOT NULL) AS is_payer, CASE WHEN e.reverses IS NULL THEN 1 ELSE -1 END AS sign
 ) AS s
-WHERE e.org_id = $2
+WHERE e.community = $2
 """
 _OF_MONTH = _MINE + " AND e.delivery_start >= $3 AND e.delivery_start < $4 "
 _SUMS = (
@@ -119,7 +119,6 @@ class _Holder:
 
     user_id: UUID
     user_name: str
-    org_id: UUID
     community: str
     number: int
     currency: str
@@ -141,7 +140,7 @@ async def statement(db: Database, actor: Actor, month: Month, *, user_id: UUID |
     holder = await _holder(db, actor, user_id)
     since, until = month.bounds(holder.time_zone)
     async with db.begin(actor) as session:
-        rows = await sql.fetch(session, _SUMS, holder.accounts, holder.org_id, since, until, holder.time_zone)
+        rows = await sql.fetch(session, _SUMS, holder.accounts, holder.number, since, until, holder.time_zone)
         carbon_g = await carbon.credited(
             session, holder.user_id, holder.wallets, community=holder.number, since=since, until=until
         )
@@ -169,7 +168,7 @@ async def entries(
 ) -> tuple[list[Entry], int]:
     """A page of the month's entries by delivery time, and how many there are. Raises as `statement` does."""
     holder = await _holder(db, actor, user_id)
-    asked = (holder.accounts, holder.org_id, *month.bounds(holder.time_zone))
+    asked = (holder.accounts, holder.number, *month.bounds(holder.time_zone))
     async with db.begin(actor) as session:
         total = (await sql.fetch(session, _COUNT, *asked))[0]["total"]
         rows = await sql.fetch(session, _ENTRIES, *asked, page.limit, page.offset)
@@ -183,7 +182,7 @@ async def months(
     holder = await _holder(db, actor, user_id)
     async with db.begin(actor) as session:
         rows = await sql.fetch(
-            session, _MONTHS, holder.accounts, holder.org_id, holder.time_zone, page.limit, page.offset
+            session, _MONTHS, holder.accounts, holder.number, holder.time_zone, page.limit, page.offset
         )
     found = [MonthFigures(row["month"], row["entries"], int(row["net_micro"])) for row in rows]
     return found, rows[0]["total"] if rows else 0
@@ -213,7 +212,6 @@ async def _holder(db: Database, actor: Actor, user_id: UUID | None) -> _Holder:
     return _Holder(
         user_id=wanted,
         user_name=user.name,
-        org_id=organization.id,
         community=organization.name,
         number=organization.community_number,
         currency=organization.currency,

@@ -12,10 +12,7 @@ OPERATES = f"(org_id = {ORG} AND (SELECT current_setting('gridx.org_role', true)
 # A party is a user, or a wallet that no user owned then; such a wallet is its first owner's.
 FIRST_OWNER = "valid_from = timestamptz '1970-01-01 00:00:00+00'"
 MINE = f"(SELECT uuid_send({ME}) UNION ALL SELECT address FROM wallets WHERE user_id = {ME} AND {FIRST_OWNER})"  # noqa: S608
-SEES = {
-    "settled_intervals": f"org_id = {ORG}",
-    "money_entries": f"debit_account IN {MINE} OR credit_account IN {MINE} OR {OPERATES}",
-}
+SEES = f"debit_account IN {MINE} OR credit_account IN {MINE} OR {OPERATES}"
 
 TABLES = """
 CREATE TABLE settled_intervals (
@@ -33,7 +30,7 @@ CREATE TABLE settled_intervals (
 )
 --;;
 COMMENT ON TABLE settled_intervals IS
-    'Settled intervals; version rises with each settlement that changed anything, the prices are those of the first'
+    'Public, as market rules are; version rises with each settlement that changed anything, the prices are the first ones'
 --;;
 COMMENT ON COLUMN settled_intervals.readings_changed_at IS
     'readings of this interval changed after it was settled; NULL: they did not, or were taken into account'
@@ -127,16 +124,15 @@ GROUP BY t.community, t.chain, t.delivery_start, o.id
 
 
 def upgrade() -> None:
-    """Create the tables and carry over what was settled; money belongs to its parties and the community's operators."""
+    """Create the tables and carry over what was settled; money belongs to its parties and the operators."""
     run(TABLES)
     run(CARRY_OVER)
-    for table, sees in SEES.items():
-        run(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-        run(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-        run(f"CREATE POLICY service ON {table} TO gridx_service USING (true)")
-        run(f"CREATE POLICY audit ON {table} FOR SELECT TO gridx_audit USING (true)")
-        run(f"CREATE POLICY owner ON {table} TO gridx_owner USING (true)")
-        run(f"CREATE POLICY seen ON {table} FOR SELECT TO gridx_api USING ({sees})")
+    run("ALTER TABLE money_entries ENABLE ROW LEVEL SECURITY")
+    run("ALTER TABLE money_entries FORCE ROW LEVEL SECURITY")
+    run("CREATE POLICY service ON money_entries TO gridx_service USING (true)")
+    run("CREATE POLICY audit ON money_entries FOR SELECT TO gridx_audit USING (true)")
+    run("CREATE POLICY owner ON money_entries TO gridx_owner USING (true)")
+    run(f"CREATE POLICY seen ON money_entries FOR SELECT TO gridx_api USING ({SEES})")
 
 
 def downgrade() -> None:
