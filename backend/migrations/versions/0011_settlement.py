@@ -30,7 +30,7 @@ CREATE TABLE settled_intervals (
 )
 --;;
 COMMENT ON TABLE settled_intervals IS
-    'Public, as market rules are; version rises with each settlement that changed anything, the prices are the first ones'
+    'Public, as market rules are; version rises with each settlement that changed anything; prices are the first'
 --;;
 COMMENT ON COLUMN settled_intervals.readings_changed_at IS
     'readings of this interval changed after it was settled; NULL: they did not, or were taken into account'
