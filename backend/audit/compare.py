@@ -17,6 +17,7 @@ from backend.audit.documents import Document, DocumentCheck
 from backend.audit.encoding import hex_of
 from backend.audit.fetch import Anchor, ChainReader, Options
 from backend.audit.rebuild import History
+from backend.audit.reclear import Reclearing
 from backend.audit.report import Report, Totals
 from backend.audit.rpc import Node, NodeFailed, client
 from backend.audit.signatures import signer_of
@@ -154,6 +155,7 @@ class _Comparison:
             self.database, chain, self.history, self.findings, late=late, block_hash=reader.node.block_hash
         )
         counted = await trades.run(spool, anchor.number)
+        receipts = await Reclearing(self.database, chain, self.request.deployment.address, self.findings).run()
         newer = await self._newer(reader, chain, anchor)
         documents = await self._documents(reader, chain, anchor, counted)
         await balances.compare_balances(
@@ -166,7 +168,7 @@ class _Comparison:
         await self._leave_checkpoint(anchor, now)
         self.totals = Totals(
             spool.count, counted.compared, counted.consented, counted.energy_wh, counted.claim_g, documents,
-            newer + len(late),
+            newer + len(late), receipts,
         )  # fmt: skip
 
     async def _late(self, reader: ChainReader, anchor: Anchor) -> frozenset[bytes]:

@@ -68,9 +68,9 @@ class Snapshot:
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
 
-    async def stream(self, query: str, *arguments: Any) -> AsyncIterator[Row]:
-        """Rows of `query` through a server-side cursor."""
-        async for row in self._connection.cursor(query, *arguments, prefetch=PREFETCH):
+    async def stream(self, query: str, *arguments: Any, prefetch: int = PREFETCH) -> AsyncIterator[Row]:
+        """Rows of `query` through a server-side cursor, `prefetch` at a time."""
+        async for row in self._connection.cursor(query, *arguments, prefetch=prefetch):
             yield row
 
     async def rows(self, query: str, *arguments: Any) -> list[Row]:

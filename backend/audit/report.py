@@ -25,7 +25,8 @@ _COLUMNS = ("code", "subject", "field", "expected", "found", "note")
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What was read. Trades and documents that are newer than the audited block are `not_yet_final`."""
+    """What was read. Trades and documents that are newer than the audited block are `not_yet_final`; `receipts` of
+    matches were cleared again."""
 
     logs: int = 0
     trades: int = 0
@@ -34,6 +35,7 @@ class Totals:
     claim_g: int = 0
     documents: int = 0
     not_yet_final: int = 0
+    receipts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Report:
             "claimG": totals.claim_g,
             "documents": totals.documents,
             "notYetFinal": totals.not_yet_final,
+            "receiptsCleared": totals.receipts,
             "checkpoint": self.checkpoint.to_json(),
             "earlierCheckpoints": self.earlier_checkpoints,
             "differences": self.differences,
@@ -162,6 +165,7 @@ _SHOWN = {
     "claimG": "Avoided-emission estimate, g CO2e",
     "documents": "Signed documents",
     "notYetFinal": "Newer, not compared yet",
+    "receiptsCleared": "Receipts cleared again",
     "everyHeaderChecked": "Every block header checked",
     "earlierCheckpoints": "Earlier reports reproduced",
 }
