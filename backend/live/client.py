@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from backend.live import metrics
-from backend.live.messages import last_text
+from backend.live.messages import last_text, text_frame
 from backend.live.protocol import Pipe
 from backend.live.types import Topic, Viewer
 
@@ -61,8 +61,11 @@ class Client:
             return
         self._pipe.write(data)
 
-    async def say(self, text: bytes) -> None:
-        """Send one message at the client's pace. Raises WebSocketDisconnect, also when nothing is taken any more."""
+    async def say(self, text: bytes, *more: bytes) -> None:
+        """Send messages at the client's pace: it has room for the first, the others (some 64 KiB) go with it.
+
+        Raises WebSocketDisconnect, also when nothing is taken any more.
+        """
         if self.ended:
             raise WebSocketDisconnect
         try:
@@ -71,6 +74,8 @@ class Client:
         except TimeoutError as error:
             self.end(SLOW)
             raise WebSocketDisconnect from error
+        if more:
+            self.write(b"".join(map(text_frame, more)))
 
     def end(self, ending: Ending) -> None:
         """Close with the reason, by force when the client does not take even that. Again changes nothing."""

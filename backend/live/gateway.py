@@ -2,7 +2,7 @@
 """The life of one WebSocket: origin, limits, ticket, topics, what was missed, then everything that follows."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -29,6 +29,8 @@ HISTORY_AT_MOST = 20_000
 LONGEST_S = 3600.0
 WORDS_A_MINUTE = 30
 _JOIN_BEHIND = 50
+_PART_BYTES = 1 << 16
+_HEAD_BYTES = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +188,29 @@ class Gateway:
         else:
             async with self.hub.readers:
                 events = await queries.page(self.hub.db, topic, client.viewer, after=client.cursor[topic], up_to=up_to)
-        for event in events:
-            client.cursor[topic] = event.sequence
-            await client.say(event_text(event, client.cursor))
+        for part in _parts(events):
+            texts = []
+            for event in part:
+                client.cursor[topic] = event.sequence
+                texts.append(event_text(event, client.cursor))
+            await client.say(*texts)
         if remembered is not None or len(events) < queries.PAGE:
             client.cursor[topic] = up_to
         return len(events)
+
+
+def _parts(events: list[LiveEvent]) -> Iterator[list[LiveEvent]]:
+    """The events in order, as many at a time as make at most about 64 KiB."""
+    part: list[LiveEvent] = []
+    size = 0
+    for event in events:
+        if part and size + len(event.payload) > _PART_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(event)
+        size += len(event.payload) + _HEAD_BYTES
+    if part:
+        yield part
 
 
 async def _listen(websocket: WebSocket, client: Client) -> None:

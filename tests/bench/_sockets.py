@@ -35,7 +35,7 @@ class Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if MARK in data:
             self.stamps.append(time.monotonic_ns())
-        elif not self.open.done():
+        if not self.open.done():
             if data.startswith(b"HTTP/1.1 101"):
                 self.open.set_result(None)
             else:
