@@ -186,6 +186,10 @@ class _Network:
         """Serve what is required and keep as much stored for as long as possible."""
         return self._programme(Column(0, 0), required, {}, hoarding=1.0)
 
+    def whole_wh(self, flow_wh: float) -> int:
+        """A flow rounded down; what lies below the next whole Wh by no more than the tolerance is that Wh."""
+        return floor(flow_wh + self.close_wh) if flow_wh > 0 else 0
+
     def column(self, storage: int, interval: int) -> int:
         """Number of the column of a storage's charge; discharge and state follow it."""
         return 1 + 3 * (storage * self._length + interval)
@@ -331,11 +335,11 @@ def _moves(situation: Situation, required: Sequence[int]) -> tuple[dict[str, Mov
         flows = [value * network.unit_wh for value in best.values[first : first + 2]] if best else [0.0, 0.0]
         exact.append(_netted(*flows, efficiency=storage.efficiency_ppm / MILLION))
     charged = [
-        min(floor(into + network.close_wh), storage.room_wh)
+        min(network.whole_wh(into), storage.room_wh)
         for storage, (into, _) in zip(situation.storages, exact, strict=True)
     ]
     discharged = [
-        min(floor(out + network.close_wh), storage.stock_wh)
+        min(network.whole_wh(out), storage.stock_wh)
         for storage, (_, out) in zip(situation.storages, exact, strict=True)
     ]
     left = situation.generation_wh[0] + sum(discharged) - sum(charged) - required[0]

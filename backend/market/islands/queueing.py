@@ -12,7 +12,6 @@ from typing import Any
 
 import asyncpg
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from backend.chain import service as chains
 from backend.core import outbox
@@ -24,7 +23,7 @@ from backend.market.islands.events import ChainLost, ChainReturned, IntentConfli
 from backend.market.islands.types import Island
 
 AT_ONCE = 2_000
-_LOCK_TIMEOUT_MS = 2_000
+LOCK_TIMEOUT_MS = 2_000
 _AWAY_S = 30
 log = structlog.get_logger()
 
@@ -60,7 +59,7 @@ async def queue_intents(db: Database, island: Island, *, away: bool, now: dateti
             return 0
     try:
         async with db.begin() as session:
-            await queries.lock_books(session, _LOCK_TIMEOUT_MS)
+            await queries.lock_books(session, LOCK_TIMEOUT_MS)
             locked = await queries.island(session, island.id, lock=True)
             assert locked is not None
             found = await queries.unqueued_matches(session, locked, AT_ONCE)
@@ -71,9 +70,7 @@ async def queue_intents(db: Database, island: Island, *, away: bool, now: dateti
             await failpoint("islands.queue.before_commit")
             head = links[-1]
             await outbox.add(session, IntentsQueued(locked.id, locked.community, head.sequence, head.hash))
-    except (asyncpg.LockNotAvailableError, DBAPIError) as error:
-        if not isinstance(getattr(error, "orig", error), asyncpg.LockNotAvailableError):
-            raise
+    except asyncpg.LockNotAvailableError:
         log.info("islands.matching_goes_on", community=island.community)
         return 0
     return len(found)

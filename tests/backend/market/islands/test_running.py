@@ -7,11 +7,12 @@ from datetime import timedelta
 import orjson
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import text
 
 from backend.core.crypto import sign
 from backend.core.db import Actor
 from backend.core.envelope import PageParams
-from backend.market.islands import equipment, service
+from backend.market.islands import equipment, queueing, service
 from backend.market.islands.checking import ReportUnreadable, check
 from backend.market.islands.equipment import CriticalLoadFields, Expected
 from backend.market.islands.errors import (
@@ -102,6 +103,23 @@ async def test_intents__of_matches_in_several_books__are_queued_in_the_order_of_
     assert [event["intents"] for event in published] == [3, 4]
     assert published[-1]["head"] == "0x" + island.head.hex()
     assert len(await isle.events("islands.chain_lost.v1")) == 1
+
+
+async def test_intents__while_a_match_may_still_come_with_a_lower_nonce__wait_for_it(isle, monkeypatch):
+    monkeypatch.setattr(queueing, "LOCK_TIMEOUT_MS", 50)
+    engine = isle.square.engine()
+    await isle.declare(hours=24)
+    await isle.square.sell(engine, 2)
+    await isle.square.buy(engine, 3)
+
+    async with isle.db.begin() as matching:
+        await matching.execute(text("SELECT 1 FROM books FOR UPDATE"))
+        await isle.run()
+        queued_meanwhile = await isle.square.rows("SELECT 1 FROM island_intents")
+    await isle.run()
+
+    assert queued_meanwhile == []
+    assert len(await isle.square.rows("SELECT 1 FROM island_intents")) == 1
 
 
 async def test_intents__of_a_match_that_is_cancelled__are_reported_once_not_dropped(isle):
