@@ -195,7 +195,7 @@ class Hub:
         while self._words:
             word = self._words.popleft()
             frame = text_frame(beat_text(self._topics(), utc_now())) if word is None else word
-            await _write([(list(room), frame) for room in self._rooms.values()])
+            await write_all([(list(room), frame) for room in self._rooms.values()])
         if self._refill:
             self._refill = False
             await self._read_missing()
@@ -221,7 +221,7 @@ class Hub:
             return
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        await _write(self._advance(events))
+        await write_all(self.advance(events))
         spent = loop.time() - begun
         now = utc_now()
         for event in events:
@@ -231,7 +231,7 @@ class Hub:
         if spent > _LONG_S:  # with many clients: half of the time is left to requests, and more events make one write
             await asyncio.sleep(min(spent, _MOST_PAUSE_S))
 
-    def _advance(self, events: list[LiveEvent]) -> list[Job]:
+    def advance(self, events: list[LiveEvent]) -> list[Job]:
         """Move the cursor and say who gets what; nobody joins in between."""
         public: list[tuple[Topic, bytes]] = []
         own: dict[Client, list[tuple[int, bytes]]] = {}
@@ -288,7 +288,7 @@ class Hub:
         return {topic: self.cursor[topic] for topic in Topic}
 
 
-async def _write(jobs: list[Job]) -> None:
+async def write_all(jobs: list[Job]) -> None:
     """Write to all, some clients at a time: other requests are answered in between."""
     for clients, data in jobs:
         for start in range(0, len(clients), _CLIENTS_AT_ONCE):
