@@ -79,11 +79,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.explorer_url = settings.explorer_url
     app.state.settings = settings
     errors.install(app)
-    for part in (market, carbon, chain, health, accounts, sites, emissions, audit, live):  # the most asked first
+    app.include_router(market.router)  # a request is compared with one route after the other: the most asked first
+    app.include_router(orders.orders)
+    for part in (carbon, chain, health, accounts, sites, emissions, audit, live, islands, settlement):
         app.include_router(part.router)
-    app.include_router(islands.router)
-    app.include_router(settlement.router)
-    for router in (orders.orders, orders.matches, orders.offers, market_router.market, market_router.community_market):
+    for router in (orders.matches, orders.offers, market_router.market, market_router.community_market):
         app.include_router(router)
     openapi.install(app)
     documentation.install(app)
