@@ -16,13 +16,16 @@ from backend.market.orders.types import NewOrder
 from backend.market.sql import fetch
 
 # An open order counts whole; one that has ended counts for what it traded.
+# Lateral with LIMIT: one index probe an order, however large the table grows.
 _STATE = """
-SELECT
-    (SELECT x.id FROM orders x WHERE x.chain = $1 AND x.order_hash = o.order_hash) AS known,
-    EXISTS (SELECT FROM orders x WHERE x.chain = $1 AND x.maker = o.maker AND x.slot = o.slot
-        AND x.delivery_start = o.delivery_start) AS used
+SELECT known.id AS known, used.id IS NOT NULL AS used
 FROM unnest($2::bytea[], $3::bytea[], $4::integer[], $5::timestamptz[]) WITH ORDINALITY
-    AS o (order_hash, maker, slot, delivery_start, n) ORDER BY o.n
+    AS o (order_hash, maker, slot, delivery_start, n)
+LEFT JOIN LATERAL (SELECT x.id FROM orders x WHERE x.chain = $1 AND x.order_hash = o.order_hash LIMIT 1)
+    AS known ON true
+LEFT JOIN LATERAL (SELECT x.id FROM orders x WHERE x.chain = $1 AND x.maker = o.maker AND x.slot = o.slot
+    AND x.delivery_start = o.delivery_start LIMIT 1) AS used ON true
+ORDER BY o.n
 """
 _COMMITTED = """
 SELECT x.house_id, x.delivery_start, x.is_bid,
