@@ -19,6 +19,7 @@ from backend.audit.clearing import Pair, borne, cleared_again
 from backend.audit.database import Row, Snapshot
 from backend.audit.differences import Code, Difference, Findings
 from backend.audit.encoding import hex_of
+from backend.audit.priority import Order, Rested, left_out_of_auction
 
 BOOKS_AT_ONCE = 8
 FACTS = ("rule", "fees", "orders", "incoming")
@@ -58,22 +59,6 @@ _FINAL_WITHOUT_TRADE = """
 SELECT m.trade_id FROM matches AS m WHERE m.chain = $1 AND m.state = 'FINAL' AND NOT EXISTS (
     SELECT FROM energy_trades AS t WHERE t.chain = m.chain AND t.trade_id = m.trade_id AND t.status <> 'ORPHANED')
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A stored order of the book."""
-
-    name: str
-    is_bid: bool
-    energy_wh: int
-    price_micro: int
-    time: int
-    zone: str
-    min_fill_wh: int
-    user: str
-    state: str
-    changed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +122,16 @@ class Reclearing:
             if match.receipt not in receipts:
                 yield Difference(Code.MATCH_UNEXPLAINED, match.name, "receipt_id", found=match.receipt)
             yield from self._match(match, orders)
+        rested = Rested(_never_back(orders, matches))
         for receipt in receipts.values():
             self.receipts += 1
             subject = f"receipt {receipt.name}"
             try:
                 yield from _receipt(subject, receipt, row, orders)
                 yield from _explained(subject, receipt.paper, of_receipt[receipt.name])
+                for name in _left_out(receipt, rested, orders):
+                    note = "an order with a better claim was left out"
+                    yield Difference(Code.RECEIPT_INCOMPLETE, subject, "orders", name, note=note)
             except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
                 note = f"it cannot be cleared again: {error!r}"
                 yield Difference(Code.RECEIPT_TAMPERED, subject, "receipt", note=note)
@@ -180,8 +169,6 @@ def _receipt(subject: str, receipt: Receipt, book: Row, orders: Mapping[str, Ord
     if paper["priceMicro"] is not None and {paper["priceMicro"]} != prices:
         yield Difference(Code.RECEIPT_TAMPERED, subject, "priceMicro", sorted(prices), paper["priceMicro"])
     yield from _orders_of(subject, paper, orders)
-    if receipt.rule != "continuous":
-        yield from _left_out(subject, receipt, orders)
 
 
 def _orders_of(subject: str, paper: Mapping[str, Any], orders: Mapping[str, Order]) -> Iterator[Difference]:
@@ -208,13 +195,18 @@ def _orders_of(subject: str, paper: Mapping[str, Any], orders: Mapping[str, Orde
         yield Difference(Code.RECEIPT_TAMPERED, subject, "owner", note="one user stands there as two owners")
 
 
-def _left_out(subject: str, receipt: Receipt, orders: Mapping[str, Order]) -> Iterator[Difference]:
-    """An auction is of the whole book: every order that was open then stands in it."""
-    named = {row["id"] for row in receipt.paper["orders"]}
-    for order in orders.values():
-        was_open = order.time < receipt.version and (order.state == "OPEN" or order.changed >= receipt.version)
-        if was_open and order.name not in named:
-            yield Difference(Code.RECEIPT_INCOMPLETE, subject, "orders", order.name, None, "an open order was left out")
+def _never_back(orders: Mapping[str, Order], matches: list[Match]) -> list[Order]:
+    """Orders that no undone match has brought back into the book."""
+    back = {name for match in matches if match.state == "CANCELLED" for name in (match.bid, match.offer)}
+    return [order for order in orders.values() if order.name not in back]
+
+
+def _left_out(receipt: Receipt, rested: Rested, orders: Mapping[str, Order]) -> Iterator[str]:
+    """Ids of orders that a receipt should name and does not."""
+    if receipt.rule != "continuous":
+        yield from left_out_of_auction(receipt.version, receipt.paper, orders.values())
+    elif receipt.paper["incoming"] in orders:
+        yield from rested.left_out(receipt.version, receipt.paper, orders[receipt.paper["incoming"]])
 
 
 def _explained(subject: str, paper: Mapping[str, Any], matches: list[Match]) -> Iterator[Difference]:

@@ -7,12 +7,13 @@ import json
 from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from backend.audit.clearing import cleared_again
 from backend.audit.database import Snapshot, connect
@@ -20,7 +21,9 @@ from backend.audit.differences import Code, Difference, Findings
 from backend.audit.reclear import Reclearing
 from backend.core.clock import utc_now
 from backend.core.db import Database
+from backend.market.book import service
 from backend.market.book.auctions import clear_due
+from backend.market.book.types import Undone
 from backend.market.clearing.continuous import ContinuousBook
 from backend.market.clearing.receipts import receipt_of, reclear
 from backend.market.clearing.types import Rule
@@ -103,6 +106,30 @@ async def test_audit__receipts_as_the_market_wrote_them__clears_all_to_the_same(
     assert receipts >= 1
 
 
+async def test_audit__orders_cancelled_and_matches_undone_in_between__clears_all_to_the_same(audited):
+    square, chance = audited.square, Random(11)
+    await square.set_rules(**FEES)
+    engine = square.engine()
+    for number in range(120):
+        placed = await engine.place(square.random(chance))
+        if number % 5 == 0 and placed.rest_wh:
+            owner = (await square.order(placed.order_id)).user_id
+            await service.cancel_order(square.db, engine, placed.order_id, user_id=owner)
+        if number % 7 == 0 and placed.matches:
+            await undo(square, placed.matches[0].match_id)
+
+    assert await audited.connection.fetchval("SELECT count(*) FROM matches WHERE state = 'CANCELLED'") > 2
+    assert await audited.differences() == []
+
+
+async def undo(square: Square, match_id: UUID) -> None:
+    """What the relayer does when a match cannot be settled."""
+    async with square.db.begin() as session:
+        statement = text("UPDATE matches SET state = 'CANCELLED', reason = 'skipped' WHERE id = :id")
+        await session.execute(statement, {"id": match_id})
+        await service.undo_matches(session, [Undone(match_id, {})], now=utc_now())
+
+
 @pytest.mark.parametrize("rule", ["continuous", "uniform"])
 async def test_audit__anything_changed_afterwards__is_named(audited, rule):
     await trade_a_while(audited.square, rule)
@@ -172,6 +199,22 @@ async def test_audit__an_open_order_left_out_of_an_auction__is_named(audited):
         'slot', 64, 'order_hash', '\\x' || repeat('09', 32)))).* FROM orders AS o ORDER BY placed_version LIMIT 1"""
 
     assert await audited.codes(copied) == {Code.RECEIPT_INCOMPLETE}
+
+
+async def test_audit__a_resting_order_with_a_better_claim_was_passed_by__is_named(audited):
+    square, engine = audited.square, audited.square.engine()
+    for price in (240_000, 250_000):
+        await square.sell(engine, 2, price_micro_per_kwh=price)
+    hidden = await square.sell(engine, 1, price_micro_per_kwh=255_000)
+    await square.buy(engine, 3, price_micro_per_kwh=260_000)
+
+    same = f"UPDATE orders SET price_micro_per_kwh = 230000 WHERE id = '{hidden.order_id}'"
+    worse = f"UPDATE orders SET placed_version = 9 WHERE id = '{hidden.order_id}'"
+    [found] = await audited.differences(same)
+
+    assert (found.code, found.expected) == (Code.RECEIPT_INCOMPLETE, str(hidden.order_id))
+    assert await audited.differences() == []
+    assert Code.RECEIPT_INCOMPLETE not in await audited.codes(same, worse)
 
 
 async def test_audit__whole_run__clears_receipts_too(books, run_audit):
