@@ -29,6 +29,8 @@ FROM matches m JOIN orders o ON o.id = m.offer_id JOIN orders b ON b.id = m.bid_
 """  # noqa: S608 (our own column names)
 _WAITING = f"""{_PAIR} WHERE m.chain = $1 AND m.state = 'MATCHED'
 ORDER BY m.settlement_nonce LIMIT $2 FOR UPDATE OF m SKIP LOCKED"""
+_EXPIRED = f"""{_PAIR} WHERE m.chain = $1 AND m.state = 'MATCHED' AND least(o.expiry, b.expiry) <= $2
+ORDER BY m.settlement_nonce LIMIT $3"""
 _HOLD = """
 SELECT id FROM matches WHERE id = ANY($1::uuid[]) AND state = $2
 ORDER BY settlement_nonce FOR UPDATE SKIP LOCKED
@@ -68,6 +70,11 @@ _COUNT = "SELECT count(*) AS pairs FROM matches WHERE chain = $1 AND state = 'MA
 async def waiting(session: AsyncSession, chain: int, limit: int) -> list[Pair]:
     """Pairs to be sent, in the order of their nonces; those that another relayer is just storing are passed over."""
     return [_pair(row) for row in await sql.fetch(session, _WAITING, chain, limit)]
+
+
+async def expired(session: AsyncSession, chain: int, at: datetime, limit: int) -> list[Pair]:
+    """Waiting pairs of which an order has expired by `at`: the contract would not log them any more."""
+    return [_pair(row) for row in await sql.fetch(session, _EXPIRED, chain, at, limit)]
 
 
 async def hold(session: AsyncSession, matches: Sequence[UUID], state: str = "MATCHED") -> set[UUID]:

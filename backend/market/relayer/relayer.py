@@ -23,7 +23,7 @@ from backend.market.relayer.desk import Desk
 from backend.market.relayer.errors import SignerWithoutRole
 from backend.market.relayer.metrics import BALANCE
 from backend.market.relayer.node import Node
-from backend.market.relayer.sending import send_waiting
+from backend.market.relayer.sending import send_waiting, take_out_expired
 from backend.market.relayer.signer import Signer
 from backend.market.relayer.skips import see_to_skips
 from backend.market.relayer.tending import Patience, tend
@@ -130,6 +130,7 @@ class Relayer:
         await see_to_skips(desk, now)
         async with desk.db.begin() as session:
             await queue.requeue_loose(session, desk.chain.id, now)
+        await take_out_expired(desk, ground, now)
         if ground.balance_wei < desk.options.min_balance_wei:
             why = (
                 f"0x{desk.signer.address.hex()} has {ground.balance_wei} wei, "

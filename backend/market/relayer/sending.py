@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from backend.chain.errors import RpcRefused
+from backend.core.clock import from_unix
 from backend.core.failpoints import failpoint
 from backend.market.relayer import encoding, fees, queue, transactions
 from backend.market.relayer.desk import Desk
@@ -46,12 +47,9 @@ async def _send_batch(desk: Desk, ground: Ground, now: datetime) -> Outcome:
         held = await transactions.open_ones(session, desk.chain.id, desk.signer.address)
     if not pairs:
         return Outcome.EMPTY
-    late = {pair: encoding.expired(pair, ground.time) for pair in pairs if pair.expiry <= ground.time}
-    await take_out(desk, late, now)
-    pairs = [pair for pair in pairs if pair not in late]
-    oldest = min((pair.matched_at for pair in pairs), default=now)
-    if not pairs or (len(pairs) < options.batch_pairs and now - oldest < timedelta(seconds=options.interval_s)):
-        return Outcome.NOT_DUE if pairs else Outcome.EMPTY
+    oldest = min(pair.matched_at for pair in pairs)
+    if len(pairs) < options.batch_pairs and now - oldest < timedelta(seconds=options.interval_s):
+        return Outcome.NOT_DUE
     if sum(row.state in _UNMINED for row in held) >= options.max_pending:
         return Outcome.BUSY
     pairs = await _passing(desk, pairs, now)
@@ -60,13 +58,20 @@ async def _send_batch(desk: Desk, ground: Ground, now: datetime) -> Outcome:
     return await _send(desk, ground, pairs, now)
 
 
+async def take_out_expired(desk: Desk, ground: Ground, now: datetime) -> None:
+    """Cancel waiting pairs whose orders have expired by the chain's clock, also while nothing is sent."""
+    async with desk.db.begin() as session:
+        late = await queue.expired(session, desk.chain.id, from_unix(ground.time), desk.options.batch_pairs)
+    await _take_out(desk, {pair: encoding.expired(pair, ground.time) for pair in late}, now)
+
+
 async def _passing(desk: Desk, pairs: Sequence[Pair], now: datetime) -> list[Pair]:
     """The pairs that the contract would log now; others are taken out."""
     answers = await desk.node.check(pairs)
     await failpoint("relayer.after_simulation")
     refused = {pair: encoding.read_refusal(reason, pair) for pair, reason in zip(pairs, answers, strict=True) if reason}
     kept = await _kept(desk, pairs, refused)
-    await take_out(desk, {pair: why for pair, why in refused.items() if pair not in kept}, now)
+    await _take_out(desk, {pair: why for pair, why in refused.items() if pair not in kept}, now)
     return [pair for pair in pairs if pair not in refused or kept.get(pair)]
 
 
@@ -95,7 +100,7 @@ async def _kept(desk: Desk, pairs: Sequence[Pair], refused: Mapping[Pair, Refuse
     return kept | {pair: False for pair in used if pair not in foreign}
 
 
-async def take_out(desk: Desk, refused: dict[Pair, Refused], now: datetime) -> None:
+async def _take_out(desk: Desk, refused: dict[Pair, Refused], now: datetime) -> None:
     """Cancel pairs with their reasons, each in a transaction of its own."""
     for pair, why in refused.items():
         async with desk.db.begin() as session:

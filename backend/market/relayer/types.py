@@ -104,11 +104,6 @@ class Pair:
         """The order that came later."""
         return max(self.orders, key=lambda order: (order.placed_version, order.id))
 
-    @property
-    def expiry(self) -> int:
-        """Last second at which the pair can be logged."""
-        return min(self.offer.order.expiry, self.bid.order.expiry)
-
 
 @dataclass(frozen=True, slots=True)
 class Refused:

@@ -33,7 +33,7 @@ def _order(number: int, **changes: object) -> PairedOrder:
     values: dict[str, object] = {
         "maker": bytes([number]) * 20, "taker": b"\x09" * 20, "is_bid": number == 2, "meter": 100 + number,
         "delivery_start": 900, "expiry": 5_000 + number, "energy_wh": 1_000, "min_fill_wh": 0,
-        "price_micro_per_kwh": 240_000, "factor_id": 7, "slot": number, "delivery_minutes": 15,
+        "price_micro_per_kwh": 240_000, "factor_id": 7, "slot": 1, "delivery_minutes": 15,
     }  # fmt: skip
     order = Order(**(values | changes))  # type: ignore[arg-type]
     return PairedOrder(UUID(int=number), order, bytes([number]) * 32, b"", placed_version=number)
@@ -77,7 +77,7 @@ def test_bump__any_fees__pays_an_eighth_more_of_each_and_not_less_than_is_asked_
     ("error", "reason", "blamed"),
     [
         (("OrderExpired(uint32,uint256)", (5_001, 6_000)), "order_expired", {OFFER}),
-        (("OrderCancelled(address,uint16,uint32)", ("0x" + "02" * 20, 2, 900)), "order_cancelled", {BID}),
+        (("OrderCancelled(address,uint16,uint32)", ("0x" + "02" * 20, 1, 900)), "order_cancelled", {BID}),
         (("BadSignature(address,bytes32)", ("0x" + "01" * 20, b"\1" * 32)), "bad_signature", {OFFER}),
         (("UnknownMeter(uint64)", (102,)), "unknown_meter", {BID}),
         (("OrderMalformed(bytes32)", (b"\2" * 32,)), "order_malformed", {BID}),

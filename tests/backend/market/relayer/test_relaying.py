@@ -130,11 +130,12 @@ async def test_settle__the_rest_of_an_order_below_its_minimum_fill__goes_along_w
     assert [row.pairs for row in await trading.transactions()] == [2]
 
 
-async def test_settle__expired_meanwhile__is_cancelled_and_never_sent(trading: Trading) -> None:
+async def test_settle__expired_while_nothing_can_be_sent__is_cancelled(trading: Trading) -> None:
     late = trading.orders.new(1, expiry=int((utc_now() - timedelta(minutes=1)).timestamp()))
     async with trading.town.db.begin() as session:
         await store_order(session, late)
     pair = await trading.pair(1, 2, offer=late)
+    trading.balance(0)
 
     await trading.settle()
 

@@ -38,6 +38,8 @@ async def test_die__anywhere_between_match_and_confirmation__the_next_relayer_en
     assert await trading.states() == ["FINAL"] * len(pairs)
     assert await trading.logged() == [pair.trade_id for pair in pairs]
     assert await trading.town.rows("SELECT 1 FROM match_skips") == []
+    settler = trading.anvil.accounts[SETTLER].address
+    assert trading.town.stage.web3.eth.get_transaction_count(settler) == len(await trading.transactions())
 
 
 async def test_die__while_pairs_are_taken_out__each_is_taken_out_once(trading: Trading) -> None:
