@@ -199,7 +199,7 @@ async def test_island_day__chain_down_and_back__logs_every_match_in_order_exactl
         await valley.trade(1, 2, is_bid=False, energy_wh=900, price=CAP - 5_000)
         await valley.trade(4, 2, is_bid=True, energy_wh=350)
         with pytest.raises(PriceAboveCap):
-            await valley.trade(2, 2, is_bid=True, price=CAP + 1)
+            await valley.draft(2, 2, is_bid=True, energy_wh=500, price=CAP + 1)
 
         async def lost() -> bool:
             await service.run_islands(town.db, now=utc_now())

@@ -25,11 +25,10 @@ ORDER BY o.n, i.price_cap_micro_per_kwh
 
 async def rules_of(session: AsyncSession, intervals: Sequence[tuple[int, datetime]]) -> list[IslandRules | None]:
     """The island's rules for each (community, delivery start); None where none is covered. One query for all."""
-    communities, starts = [pair[0] for pair in intervals], [pair[1] for pair in intervals]
-    found: list[IslandRules | None] = [None] * len(intervals)
-    for row in await sql.fetch(session, _RULES, communities, starts):
-        found[row["n"] - 1] = IslandRules(UUID(str(row["id"])), row["price_cap_micro_per_kwh"])
-    return found
+    asked = list(dict.fromkeys(intervals))
+    rows = await sql.fetch(session, _RULES, [pair[0] for pair in asked], [pair[1] for pair in asked])
+    found = {asked[row["n"] - 1]: IslandRules(UUID(str(row["id"])), row["price_cap_micro_per_kwh"]) for row in rows}
+    return [found.get(pair) for pair in intervals]
 
 
 async def rules_at(session: AsyncSession, community: int, delivery_start: datetime) -> IslandRules | None:

@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.chain.types import Chain
 from backend.core.db import Database
+from backend.market.islands import rules as islands
 from backend.market.orders.checks import Submitted, check, check_form
 from backend.market.orders.errors import FactorRefused, MeterNotYours
 from backend.market.orders.facts import gather, interval_factor
@@ -64,7 +65,11 @@ async def prepare(db: Database, chain: Chain, wanted: Wanted, *, now: datetime) 
         digest = order_hash(order, domain_of(chain))
         facts = (await gather(session, chain.id, [order], now=now))[0]
         submitted = Submitted(wanted.user_id, SignedOrder(order, b"", wanted.kind), digest)
-        check(submitted, facts, chain=chain.id, contract=chain.contract_address, now=now)
+        checked = check(submitted, facts, chain=chain.id, contract=chain.contract_address, now=now)
+        island = await islands.rules_at(session, checked.community, checked.delivery_start)
+        refusal = islands.above_cap(island, checked.price_micro_per_kwh)
+        if refusal is not None:
+            raise refusal
     return Draft(order, wanted.kind, digest, typed_data(order, domain_of(chain)))
 
 

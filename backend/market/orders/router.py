@@ -16,6 +16,7 @@ from backend.core.errors import Unavailable, refusals
 from backend.market.book import service as book
 from backend.market.book.errors import AuctionTakesLimits, OrderEnded
 from backend.market.clearing.types import Side
+from backend.market.islands.errors import PriceAboveCap
 from backend.market.orders import cancelling, drafts, errors, queries, reservations
 from backend.market.orders.intake import Intake
 from backend.market.orders.parts import chain_of, intake_of
@@ -41,7 +42,7 @@ offers = APIRouter(prefix="/api/market/offers", tags=["orders"], route_class=Env
 IN_ORG = (*SIGNED_IN, OrganizationNotFound)
 UNFIT = (
     errors.OrderMalformed, errors.TakerWrong, errors.MeterNotYours, errors.IntervalWrong, errors.ClockWrong,
-    errors.OrderExpired, errors.ExpiryRefused, errors.PriceRefused, errors.FactorRefused,
+    errors.OrderExpired, errors.ExpiryRefused, errors.PriceRefused, errors.FactorRefused, PriceAboveCap,
 )  # fmt: skip
 From = Annotated[AwareDatetime | None, Query(alias="from", description="start of delivery, inclusive")]
 To = Annotated[AwareDatetime | None, Query(alias="to", description="start of delivery, exclusive")]
