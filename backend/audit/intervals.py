@@ -33,7 +33,8 @@ CROSS JOIN LATERAL (
             AND coalesce(uuid_send(t.seller_id), t.seller_address) <> coalesce(uuid_send(t.buyer_id), t.buyer_address),
         t.delivered_wh,
         (SELECT s.supplied_wh FROM trade_settlements AS s WHERE s.chain = t.chain AND s.trade_id = t.trade_id
-         ORDER BY s.revision DESC LIMIT 1)) ORDER BY f.version, t.block_number, t.log_index) AS trades
+         ORDER BY s.revision DESC LIMIT 1)) ORDER BY f.version, t.block_number, t.log_index) AS trades,
+        array_agg(t.seller_meter) || array_agg(t.buyer_meter) AS meters
     FROM trade_settlements AS f JOIN energy_trades AS t ON t.chain = f.chain AND t.trade_id = f.trade_id
     LEFT JOIN matches AS m ON m.chain = t.chain AND m.trade_id = t.trade_id
     WHERE f.community = i.community AND f.chain = i.chain AND f.delivery_start = i.delivery_start AND f.revision = 0
@@ -43,11 +44,10 @@ CROSS JOIN LATERAL (
         p.production_wh, p.consumption_wh, p.export_wh, p.import_wh, p.attestation, p.revision,
         encode(p.signature, 'hex'), encode(coalesce(c.device_key, h.device_key), 'hex'))) AS readings,
         max(p.recorded_at) AS newest
-    FROM meter_deliveries AS d JOIN houses AS h ON h.meter = d.meter
-    LEFT JOIN chain_meters AS c ON c.chain = d.chain AND c.meter = d.meter
-    JOIN energy_production AS p ON p.house_id = h.id AND p.start_at >= d.delivery_start
-        AND p.start_at < d.delivery_start + i.delivery_minutes * interval '1 minute'
-    WHERE d.chain = i.chain AND d.delivery_start = i.delivery_start AND c.community = i.community
+    FROM houses AS h LEFT JOIN chain_meters AS c ON c.chain = i.chain AND c.meter = h.meter
+    JOIN energy_production AS p ON p.house_id = h.id AND p.start_at >= i.delivery_start
+        AND p.start_at < i.delivery_start + i.delivery_minutes * interval '1 minute'
+    WHERE h.meter = ANY(t.meters)
 ) AS r
 CROSS JOIN LATERAL (
     SELECT jsonb_agg(jsonb_build_array(e.kind, encode(e.debit_account, 'hex'), encode(e.credit_account, 'hex'),
