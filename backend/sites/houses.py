@@ -145,6 +145,26 @@ async def register_device_key(
     return house
 
 
+async def set_zone(db: Database, house_id: UUID, zone: str, *, actor: Actor, now: datetime) -> HouseRow:
+    """Say in which grid zone a house lies; orders that are placed from now on bear its grid fee.
+
+    Only an operator of the community may: the owner would choose the cheapest. Raises HouseNotFound, OperatorOnly.
+    """
+    async with db.begin(actor) as session:
+        house = await _lock(session, house_id)
+        if not _operates(actor, house.org_id):
+            raise OperatorOnly("Only an operator of the community may set the grid zone", house_id=house_id)
+        if house.zone == zone:
+            return house
+        before, house.zone, house.updated_at = house.zone, zone, now
+        await session.flush()
+        await accounts.record(
+            session, "house.zone_set", now=now, user_id=actor.user_id, org_id=house.org_id,
+            subject=("house", house.id), before=before, after=zone,
+        )  # fmt: skip
+    return house
+
+
 async def delete_house(db: Database, house_id: UUID, *, actor: Actor, now: datetime) -> None:
     """Take a house off every list; its readings stay, because credited energy rests on them, and so does its meter's
     name. A house that was never read sets its meter free. Raises HouseNotFound."""

@@ -27,6 +27,7 @@ class HouseRow(SQLModel, table=True):
     reading_minutes: int = Field(sa_type=SmallInteger)
     meter: int | None = Field(default=None, sa_type=BigInteger)
     device_key: bytes | None = Field(default=None, sa_type=LargeBinary)
+    zone: str = ""
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
     deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -46,6 +46,7 @@ from backend.sites.schemas import (
     NewHouseIn,
     OutcomeOut,
     ReadingIn,
+    ZoneIn,
 )
 from backend.sites.types import MAX_JSON_READINGS, Draft, Outcome, RowProblem
 
@@ -114,6 +115,12 @@ async def register_device_key(house_id: UUID, body: DeviceKeyIn, actor: Acting, 
     """Set the key with which the meter signs: the chain's, or one that an operator vouches for."""
     house = await service.register_device_key(db, house_id, body.device_key, actor=actor, now=utc_now())
     return HouseOut.of(house)
+
+
+@houses.put("/{house_id}/zone", responses=refusals(*IN_ORG, HouseNotFound, OperatorOnly))
+async def set_zone(house_id: UUID, body: ZoneIn, actor: Acting, db: Db) -> HouseOut:
+    """Set the grid zone of a house, by which the market's grid fee is looked up. For operators of the community."""
+    return HouseOut.of(await service.set_zone(db, house_id, body.zone, actor=actor, now=utc_now()))
 
 
 @readings.get("", responses=refusals(*IN_ORG, HouseNotFound, RangeRefused))

@@ -94,8 +94,14 @@ class DeviceKeyIn(ApiModel):
     device_key: Address
 
 
+class ZoneIn(ApiModel):
+    """The grid zone of a house, by which its community's grid fee is looked up; empty: none."""
+
+    zone: str = Field(max_length=32)
+
+
 class HouseOut(ApiModel):
-    """A house."""
+    """A house. `zone` is its grid zone, by which the market's grid fee is looked up."""
 
     id: UUID
     owner_id: UUID
@@ -106,6 +112,7 @@ class HouseOut(ApiModel):
     longitude: Degrees
     meter: MeterRef | None
     device_key: Address | None = Field(description="registered by the operator; a key on chain goes before it")
+    zone: str
     reading_minutes: int
     created_at: datetime
     updated_at: datetime
@@ -123,6 +130,7 @@ class HouseOut(ApiModel):
             longitude=house.longitude,
             meter=house.meter,
             device_key=house.device_key,
+            zone=house.zone,
             reading_minutes=house.reading_minutes,
             created_at=house.created_at,
             updated_at=house.updated_at,

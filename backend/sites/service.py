@@ -10,6 +10,7 @@ from backend.sites.houses import (
     get_house,
     list_houses,
     register_device_key,
+    set_zone,
     time_zone_of,
     update_house,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "get_house",
     "list_houses",
     "register_device_key",
+    "set_zone",
     "time_zone_of",
     "update_house",
     "communities",

@@ -151,6 +151,7 @@ CASES: dict[str, Case] = {
     "PUT /api/houses/{south_house}": Case((404,), body=HOUSE),
     "DELETE /api/houses/{south_house}": Case((404,)),
     "PUT /api/houses/{south_house}/device-key": Case((404,), body={"deviceKey": ADDRESS}),
+    "PUT /api/houses/{south_house}/zone": Case((404,), body={"zone": "north"}),
     "GET /api/energy-production": Case(
         (404,),
         query={"houseId": "{south_house}", "from": "2026-06-01T00:00:00Z", "to": "2026-06-02T00:00:00Z"},

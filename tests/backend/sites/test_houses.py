@@ -232,3 +232,12 @@ async def test_register_device_key__house_without_meter__is_refused(db, member, 
 
     with pytest.raises(MeterNotEnrolled):
         await service.register_device_key(db, house.id, KEY, actor=operator, now=NOW)
+
+
+async def test_set_zone__by_operator_and_owner__only_the_operator_may(db, member, operator):
+    house = await service.create_house(db, fields(), actor=member, now=NOW)
+
+    with pytest.raises(OperatorOnly):
+        await service.set_zone(db, house.id, "north", actor=member, now=NOW)
+
+    assert (await service.set_zone(db, house.id, "north", actor=operator, now=NOW)).zone == "north"
