@@ -184,7 +184,8 @@ class Turn:
         for order in (offer, bid):
             change = self._change(order)
             order.matched_wh += match.energy_wh
-            self._touch(order)
+            if order.text_id in self.memory.orders:
+                self._touch(order)
             self._pairs_of.setdefault(order.text_id, []).append(pair)
             if not order.rest_wh:
                 change.state = OrderState.FILLED

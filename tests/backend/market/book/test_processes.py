@@ -19,6 +19,12 @@ DEATHS = ("book.after_lock:3", "book.after_match:4", "book.before_commit:5", "bo
 
 async def trade(databases: DatabaseUrls, square: Square, number: int, *, orders: int, dies: str = "") -> set[str]:
     """Run a trading process to its end; ids of the orders whose placement was answered."""
+    said = await run(databases, square, number, orders=orders, dies=dies)
+    return {line.split()[1] for line in said if line.startswith("placed ")}
+
+
+async def run(databases: DatabaseUrls, square: Square, number: int, *, orders: int, dies: str = "") -> list[str]:
+    """Run a trading process to its end; the lines it said."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.backend.market.book.trader",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=ROOT,
@@ -30,7 +36,7 @@ async def trade(databases: DatabaseUrls, square: Square, number: int, *, orders:
     }  # fmt: skip
     said, _ = await process.communicate(json.dumps(told).encode() + b"\n")
     assert process.returncode == (-signal.SIGKILL if dies else 0)
-    return {line.split()[1] for line in said.decode().splitlines() if line.startswith("placed ")}
+    return said.decode().splitlines()
 
 
 async def stored(square: Square) -> set[str]:
@@ -57,3 +63,26 @@ async def test_processes__killed_at_each_step__lose_and_double_nothing(databases
         await check_book(square, square.key_of(interval))
     assert answered | after <= await stored(square)
     assert len(after) == 150
+
+
+async def test_auction__worker_killed_before_or_after_the_commit__happens_once(
+    databases: DatabaseUrls, square: Square
+) -> None:
+    await square.set_rules("uniform")
+    engine = square.engine()
+    for interval in (0, 1):
+        await square.sell(engine, 1, interval=interval)
+        await square.buy(engine, 2, interval=interval)
+        await square.pass_gate(interval)
+
+    await run(databases, square, 1, orders=0, dies="book.auction_before_commit")
+    undone = await square.matches()
+    await run(databases, square, 1, orders=0, dies="book.auction_after_commit")
+    half = await square.matches()
+    said = await run(databases, square, 1, orders=0)
+
+    assert (len(undone), len(half), said[-1]) == (0, 1, "closed 1")
+    assert {match.delivery_start for match in await square.matches()} == {
+        square.key_of(interval).delivery_start for interval in (0, 1)
+    }
+    assert {row.state for row in await square.rows("SELECT state FROM orders")} == {"FILLED"}

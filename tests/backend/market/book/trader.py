@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A process that trades: random orders of everybody in two books, and owners who cancel some of them.
 
-Each order is named on standard output before it is placed and when its placement was answered. It reads a JSON line
-from standard input: databaseUrl, deliveryStart, firstSlot, seed, orders.
+Each order is named on standard output when its placement was answered. It reads a JSON line from standard input:
+databaseUrl, deliveryStart, firstSlot, seed, orders. Books whose gates have closed are closed at the end.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import sys
 from datetime import datetime
 from random import Random
 
+from backend.core.clock import utc_now
 from backend.core.db import Database
 from backend.core.errors import Refusal
 from backend.market.book import service
+from backend.market.book.auctions import clear_due
 from backend.market.book.engine import Engine
 from backend.market.book.errors import OrderEnded
 from backend.market.orders.types import OrderState
@@ -52,6 +54,7 @@ async def main() -> None:
     async with asyncio.TaskGroup() as tasks:
         for _ in range(AT_ONCE):
             tasks.create_task(_trade(square, engine, seed, left))
+    print("closed", await clear_due(db, square.chain.id, utc_now()), flush=True)
     await db.close()
 
 
