@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import keys
+from scripts import keys, settler
 from scripts.cli.reset import wipe
 from scripts.embedded.chain_check import ChainBehind
 from scripts.stack import Stack, StackRunning
@@ -98,6 +98,22 @@ async def test_kill__each_server__comes_back_with_its_data(folder):
         record = json.loads(stack.deployment_file.read_text())
         assert stack.anvil is not None
         assert stack.anvil.rpc("eth_getCode", record["address"], "latest") != "0x"
+
+
+async def test_open__the_relayer_has_a_new_key__is_given_its_role_and_ether_and_starts(folder):
+    secrets = keys.read_or_make(folder / "secrets")
+    before = secrets["GRIDX_RELAYER_KEY"]
+    (folder / "secrets").write_text((folder / "secrets").read_text().replace(before, "00" + "ab" * 31))
+
+    async with Stack(folder, ("relayer",)) as stack:
+        assert stack.postgres is not None
+        standing = "SELECT encode(signer, 'hex'), balance_wei > 0 FROM relayers WHERE stopped_at IS NULL"
+        async with asyncio.timeout(20):
+            while not (told := stack.postgres.psql(standing, database="gridx")):
+                assert stack.child("relayer").running, stack.child("relayer").tail()
+                await asyncio.sleep(0.1)
+
+    assert told == f"{settler.account_of('00' + 'ab' * 31)[2:].lower()}|t"
 
 
 def test_read_or_make__twice__keeps_secrets_that_only_the_owner_reads(tmp_path: Path):
