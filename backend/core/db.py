@@ -45,6 +45,8 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 20) -> None:
         self.dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self.watch_read: Callable[[str], AbstractContextManager[None]] = lambda statement: nullcontext()
+        self.holding = asyncio.Semaphore(max(1, pool_size // 4))
+        """Taken by who holds a transaction open while others are needed, so that some connections are always free."""
         self._readers: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
         self.engine = create_async_engine(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`Idempotency-Key` on POSTs of signed-in users: the same request twice has one effect and one answer.
 
-The answer is kept for 24 h under (user, route, key), without secrets: routes under /api/auth and tickets are left out.
+The answer is kept for 24 h under (user, route, key), without secrets: sign-in, API keys and tickets are left out.
 While the first request runs a second one is told to wait; the same key with another body is refused. A crash between
 effect and stored answer is covered by the natural keys of the effects themselves, which hold for ever.
 """
@@ -18,7 +18,7 @@ from backend.core.errors import Invalid, StillRunning
 
 HEADER = "idempotency-key"
 _LONGEST_KEY = 200
-_SECRET = ("/api/auth/", "/api/events/ticket")
+_SECRET = ("/api/auth/", "/api/api-keys", "/api/events/ticket")
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:scope, 7))")
 _FIND = text(
     "SELECT body_hash, status, answer FROM idempotency_keys WHERE user_id = CAST(:user AS uuid) "
@@ -66,7 +66,7 @@ async def once(request: Request, handle: Handler) -> Response:
     scope = {"user": str(request.state.user), "route": request.url.path, "key": key}
     body_hash = sha256(await request.body()).digest()
     db: Database = request.app.state.service_db
-    async with db.begin() as session:
+    async with db.holding, db.begin() as session:
         if not await session.scalar(_LOCK, {"scope": "\n".join(scope.values())}):
             raise StillRunning
         found = (await session.execute(_FIND, scope)).one_or_none()

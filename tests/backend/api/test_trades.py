@@ -125,6 +125,32 @@ async def test_post__two_hundred_at_once__records_each_once(site: Site) -> None:
     assert await site.town.statistics(1) == (15, 30_000, 15 * 480_000)
 
 
+async def test_post__forty_at_once_with_keys__none_waits_for_a_connection_that_another_holds(site: Site) -> None:
+    _, tx_hash = await site.fill(1, 2)
+    site.town.stage.anvil.mine(1)
+    body = site.claim(1, 2, tx_hash)
+
+    answers = await asyncio.gather(
+        *(
+            site.client.post("/api/energy-trades", json=body, headers=site.headers(2, Idempotency_Key=f"key-{number}"))
+            for number in range(40)
+        )
+    )
+
+    assert {answer.status_code for answer in answers} == {201}
+
+
+async def test_post__api_key_with_an_idempotency_key__its_text_is_kept_nowhere(site: Site) -> None:
+    made = await site.client.post(
+        "/api/api-keys",
+        json={"name": "meter reader", "scopes": ["read"]},
+        headers=site.headers(2, Idempotency_Key="key-1"),
+    )
+
+    kept = await site.town.rows("SELECT answer FROM idempotency_keys")
+    assert (made.status_code, kept) == (201, [])
+
+
 async def test_post__node_away__is_stored_and_finished_later(site: Site) -> None:
     _, tx_hash = await site.fill(1, 2)
     anvil = site.town.stage.anvil
