@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.chain.types import Chain
 from backend.core.db import Database
+from backend.core.failpoints import failpoint
 from backend.market.islands import rules as islands
 from backend.market.orders.checks import Submitted, check, check_form
 from backend.market.orders.errors import FactorRefused, MeterNotYours
@@ -19,6 +20,7 @@ from backend.market.orders.typed_data import ANYBODY, Order, domain_of, order_ha
 from backend.market.orders.types import ORDER_LIFE, OrderKind, SignedOrder, Venue
 from backend.market.sql import fetch
 
+FAILPOINTS = ("orders.draft_before_commit",)
 _METER = """
 SELECT m.meter, m.owner_address, m.region, m.community, m.delivery_minutes, b.factor_id
 FROM houses h JOIN chain_meters m ON m.meter = h.meter AND m.chain = $2
@@ -70,6 +72,7 @@ async def prepare(db: Database, chain: Chain, wanted: Wanted, *, now: datetime) 
         refusal = islands.above_cap(island, checked.price_micro_per_kwh)
         if refusal is not None:
             raise refusal
+        await failpoint("orders.draft_before_commit")
     return Draft(order, wanted.kind, digest, typed_data(order, domain_of(chain)))
 
 

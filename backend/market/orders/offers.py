@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core import outbox
 from backend.core.db import Database
+from backend.core.failpoints import failpoint
 from backend.market.book import service as book
 from backend.market.book.types import BookKey, Placed
 from backend.market.orders.errors import GateClosed
@@ -24,6 +25,7 @@ from backend.market.orders.typed_data import Order
 from backend.market.orders.types import NewOrder, OrderState
 from backend.market.sql import execute, fetch
 
+FAILPOINTS = ("offers.place_before_commit", "offers.place_after_commit")
 STORED = tuple(item.name for item in fields(NewOrder) if item.name != "capacity_wh")
 _INSERT = f"""
 INSERT INTO orders (state, placed_version, changed_version, {", ".join(STORED)})
@@ -107,6 +109,8 @@ async def place(db: Database, order: NewOrder, *, now: datetime) -> Placed:
         values = [getattr(order, name) for name in STORED]
         await execute(session, _INSERT, row.version, *values)
         await outbox.add(session, _changed(order.user_id, order, OrderState.OPEN, None, 0, 0))
+        await failpoint("offers.place_before_commit")
+    await failpoint("offers.place_after_commit")
     return Placed(order.id, OrderState.OPEN, None, row.version, order.energy_wh)
 
 

@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.crypto import keccak
 from backend.core.db import Database
+from backend.core.failpoints import failpoint
 from backend.core.ids import uuid7
 from backend.core.units import format_address, wh_to_kwh
 from backend.market.orders.errors import (
@@ -33,6 +34,7 @@ from backend.market.sql import execute, fetch
 HELD_FOR = timedelta(minutes=10)
 MAX_HELD = 20  # reservations of one buyer at a time
 LAPSED_AT_ONCE = 500
+FAILPOINTS = ("offers.reserve_before_commit", "offers.reserve_after_commit", "offers.lapse_before_commit")
 _LOCK_BUYER = "SELECT pg_advisory_xact_lock(hashtextextended('offer_reservations ' || $1::text, 0))"
 _HELD = "SELECT count(*) AS held FROM offer_reservations WHERE buyer_id = $1 AND ended_at IS NULL AND expires_at > $2"
 _BUYERS = """
@@ -100,6 +102,8 @@ async def reserve(db: Database, wish: Wish, *, now: datetime) -> Reservation:
             reservation.expires_at,
         )  # fmt: skip
         await save(session, [offer], now=now)
+        await failpoint("offers.reserve_before_commit")
+    await failpoint("offers.reserve_after_commit")
     return reservation
 
 
@@ -110,6 +114,7 @@ async def release_lapsed(db: Database, *, now: datetime) -> int:
         offers = await lock(session, "o.id = ANY($1::uuid[])", due)
         await _lapse(session, offers, now)
         await save(session, offers, now=now)
+        await failpoint("offers.lapse_before_commit")
     return len(offers)
 
 
