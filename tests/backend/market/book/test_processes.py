@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import signal
 import sys
+from random import Random
 
+from backend.core.clock import utc_now
+from backend.market.book.auctions import clear_due
 from scripts.embedded.process import ROOT
 from tests.backend.market.book.replay import check_book
 from tests.support.databases import DatabaseUrls
@@ -19,12 +23,6 @@ DEATHS = ("book.after_lock:3", "book.after_match:4", "book.before_commit:5", "bo
 
 async def trade(databases: DatabaseUrls, square: Square, number: int, *, orders: int, dies: str = "") -> set[str]:
     """Run a trading process to its end; ids of the orders whose placement was answered."""
-    said = await run(databases, square, number, orders=orders, dies=dies)
-    return {line.split()[1] for line in said if line.startswith("placed ")}
-
-
-async def run(databases: DatabaseUrls, square: Square, number: int, *, orders: int, dies: str = "") -> list[str]:
-    """Run a trading process to its end; the lines it said."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.backend.market.book.trader",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=ROOT,
@@ -36,7 +34,7 @@ async def run(databases: DatabaseUrls, square: Square, number: int, *, orders: i
     }  # fmt: skip
     said, _ = await process.communicate(json.dumps(told).encode() + b"\n")
     assert process.returncode == (-signal.SIGKILL if dies else 0)
-    return said.decode().splitlines()
+    return {line.split()[1] for line in said.decode().splitlines() if line.startswith("placed ")}
 
 
 async def stored(square: Square) -> set[str]:
@@ -57,12 +55,15 @@ async def test_processes__killed_at_each_step__lose_and_double_nothing(databases
     deaths = [trade(databases, square, number, orders=2_000, dies=dies) for number, dies in enumerate(DEATHS, start=1)]
     answered = set().union(*await asyncio.gather(*deaths))
 
-    after = await trade(databases, square, 9, orders=150)
+    engine, seed = square.engine(), Random(9)
+    square.slots = itertools.count(5_000 * 9)
+    orders = [square.random(seed, interval=seed.randrange(2)) for _ in range(100)]
+    after = {str(placed.order_id) for placed in await asyncio.gather(*map(engine.place, orders))}
 
     for interval in (0, 1):
         await check_book(square, square.key_of(interval))
     assert answered | after <= await stored(square)
-    assert len(after) == 150
+    assert len(after) == 100
 
 
 async def test_auction__worker_killed_before_or_after_the_commit__happens_once(
@@ -75,13 +76,13 @@ async def test_auction__worker_killed_before_or_after_the_commit__happens_once(
         await square.buy(engine, 2, interval=interval)
         await square.pass_gate(interval)
 
-    await run(databases, square, 1, orders=0, dies="book.auction_before_commit")
+    await trade(databases, square, 1, orders=0, dies="book.auction_before_commit")
     undone = await square.matches()
-    await run(databases, square, 1, orders=0, dies="book.auction_after_commit")
+    await trade(databases, square, 1, orders=0, dies="book.auction_after_commit")
     half = await square.matches()
-    said = await run(databases, square, 1, orders=0)
+    closed = await clear_due(square.db, square.chain.id, utc_now())
 
-    assert (len(undone), len(half), said[-1]) == (0, 1, "closed 1")
+    assert (len(undone), len(half), closed) == (0, 1, 1)
     assert {match.delivery_start for match in await square.matches()} == {
         square.key_of(interval).delivery_start for interval in (0, 1)
     }
