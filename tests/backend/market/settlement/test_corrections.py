@@ -57,7 +57,9 @@ async def settled_with(town: Town, **export: int | None) -> bytes:
     return trade_id
 
 
-async def test_settle__seller_short__books_energy_shortfall_and_the_rest_at_retail(priced: Town) -> None:
+async def test_settle__seller_short__books_energy_shortfall_and_the_rest_for_their_parties_to_see(
+    priced: Town, db: Database
+) -> None:
     trade_id = await settled_with(priced, export=500)
 
     assert await entries(priced) == [
@@ -66,6 +68,15 @@ async def test_settle__seller_short__books_energy_shortfall_and_the_rest_at_reta
         (1, "retail", 2, "grid", 1500, 1500 * RETAIL // 1000, False),
     ]
     assert await revisions(priced, trade_id) == [(500, 500, "oversold")]
+    assert [await seen(priced, db, person, OrgRole.MEMBER) for person in (1, 2, 3)] == [2, 3, 0]
+    assert await seen(priced, db, 3, OrgRole.OPERATOR) == 3
+
+
+async def seen(town: Town, db: Database, person: int, role: OrgRole) -> int:
+    """How many entries somebody may read."""
+    actor = Actor(user_id=town.people[person], org_id=town.org_id, org_role=role)
+    async with db.begin(actor) as session:
+        return len((await session.execute(text("SELECT id FROM money_entries"))).all())
 
 
 async def test_settle__storage_discharged__is_paid_and_carries_no_carbon(priced: Town) -> None:
@@ -287,15 +298,3 @@ async def test_settle__interval_older_than_readings_are_kept__changes_nothing(pr
 
     assert (marked, settled) == (0, 0)
     assert await revisions(priced, trade_id) == [(2000, 2000, None)]
-
-
-async def test_money__of_others__is_hidden_from_members_and_shown_to_operators(priced: Town, db: Database) -> None:
-    await settled_with(priced, export=500)
-
-    async def seen(person: int, role: OrgRole) -> int:
-        actor = Actor(user_id=priced.people[person], org_id=priced.org_id, org_role=role)
-        async with db.begin(actor) as session:
-            return len((await session.execute(text("SELECT id FROM money_entries"))).all())
-
-    assert [await seen(1, OrgRole.MEMBER), await seen(2, OrgRole.MEMBER), await seen(3, OrgRole.MEMBER)] == [2, 3, 0]
-    assert await seen(3, OrgRole.OPERATOR) == 3
