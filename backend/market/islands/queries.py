@@ -72,7 +72,7 @@ ORDER BY starts_at, id
 
 
 async def lock_community(session: AsyncSession, community: int) -> None:
-    """One change of a community's islands at a time, until the transaction ends."""
+    """One change of a community's islands at a time, until the transaction ends. Taken before any other lock."""
     await sql.fetch(session, _LOCK_COMMUNITY, community - 2**31)
 
 

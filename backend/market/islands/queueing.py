@@ -59,6 +59,7 @@ async def queue_intents(db: Database, island: Island, *, away: bool, now: dateti
             return 0
     try:
         async with db.begin() as session:
+            await queries.lock_community(session, island.community)
             await queries.lock_books(session, LOCK_TIMEOUT_MS)
             locked = await queries.island(session, island.id, lock=True)
             assert locked is not None

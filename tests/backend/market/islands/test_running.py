@@ -3,6 +3,7 @@
 
 import copy
 from datetime import timedelta
+from uuid import UUID
 
 import orjson
 import pytest
@@ -183,6 +184,21 @@ def test_island_report__of_a_file__says_equal_or_where_it_differs(report, tmp_pa
     assert changed.exit_code == 1
     assert "result.houses[0].shareWh" in changed.output
     assert CliRunner().invoke(market, ["island-report", str(file)]).exit_code == 2
+
+
+def test_island_report__of_an_island_in_the_database__writes_the_report_that_it_checks(
+    report, databases, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        "scripts.runfile.running_environment", lambda: {"GRIDX_DATABASE_SERVICE_URL": databases.service}
+    )
+    written = tmp_path / "report.json"
+    named = ["island-report", "--island", report["island"]["id"], "--output", str(written)]
+
+    assert CliRunner().invoke(market, named).exit_code == 0
+    assert orjson.loads(written.read_bytes()) == report
+    assert CliRunner().invoke(market, ["island-report", "--island", str(UUID(int=5))]).exit_code == 1
+    assert CliRunner().invoke(market, ["island-report"]).exit_code == 2
 
 
 def give_more(report):
