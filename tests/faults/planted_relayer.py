@@ -91,7 +91,7 @@ RELAYER_BUGS = (
     ),
     Bug(
         "relayer: expired pairs hold their orders",
-        ((f"{SOURCES}/relayer.py", "        await take_out_expired(desk, ground, now)\n", ""),),
+        ((f"{SOURCES}/relayer.py", "            await take_out_expired(desk, ground, now)\n", ""),),
         f"{TESTS}/test_relaying.py::test_settle__expired_while_nothing_can_be_sent__is_cancelled",
     ),
     Bug(

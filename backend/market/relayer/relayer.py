@@ -4,7 +4,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 import structlog
@@ -43,6 +43,7 @@ FAILPOINTS = (
 RELAYER_LOCK = 0x47520004
 _AWAY = (Unavailable, OSError, TimeoutError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _MAX_PAUSE_S = 15.0
+_EXPIRED_EVERY = timedelta(seconds=5)
 _log = structlog.get_logger()
 
 
@@ -65,6 +66,7 @@ class Relayer:
         self._now = now
         self._patience = Patience()
         self._lock: asyncpg.Connection | None = None
+        self._expired_at: datetime | None = None
 
     async def check_role(self) -> None:
         """SignerWithoutRole when the account may not settle; RpcUnavailable when no node can say."""
@@ -130,7 +132,9 @@ class Relayer:
         await see_to_skips(desk, now)
         async with desk.db.begin() as session:
             await queue.requeue_loose(session, desk.chain.id, now)
-        await take_out_expired(desk, ground, now)
+        if self._expired_at is None or now - self._expired_at >= _EXPIRED_EVERY:
+            await take_out_expired(desk, ground, now)
+            self._expired_at = now
         if ground.balance_wei < desk.options.min_balance_wei:
             why = (
                 f"0x{desk.signer.address.hex()} has {ground.balance_wei} wei, "

@@ -74,10 +74,10 @@ async def _settled(desk: Desk, slot: Sequence[Stored], seen: Mapping[bytes, Obse
     lost = [row for row in slot if row.block_hash is not None and row is not winner]
     if winner is None and any(seen[row.tx_hash].head < (row.block_number or 0) for row in lost):
         return True  # the node lags behind the one that showed it mined
-    async with desk.db.begin() as session:
-        for row in lost:
+    for row in lost:
+        async with desk.db.begin() as session:
             await transactions.vanished(session, row)
-            _log.warning("relayer.rolled_back", nonce=row.nonce, tx_hash="0x" + row.tx_hash.hex())
+        _log.warning("relayer.rolled_back", nonce=row.nonce, tx_hash="0x" + row.tx_hash.hex())
     if winner is None:
         return False
     observed = seen[winner.tx_hash]
@@ -146,6 +146,8 @@ async def _offer_again(
                 await transactions.taken(session, newest, now)
         return
     if newest.refused is not None and not may_offer:
+        if read_answer(newest.refused) is Answer.NO_FUNDS:
+            desk.causes.add(Stop.LOW_BALANCE)  # it was said; nodes are asked again later
         return
     patience.offered_at = now
     REBROADCASTS.labels(desk.chain.id).inc()

@@ -7,6 +7,8 @@ import asyncio
 import signal
 from typing import Any
 
+from backend.chain import service as chains
+from backend.core.clock import utc_now
 from backend.market.relayer.encoding import SETTLER_ROLE
 from backend.market.relayer.relayer import FAILPOINTS
 from backend.market.relayer.types import GWEI, Outcome
@@ -148,14 +150,17 @@ async def test_funds__run_out_and_come_back__one_alert_each_and_every_pair_is_se
 async def test_funds__gone_between_store_and_broadcast__the_stored_transaction_is_paid_later(trading: Trading) -> None:
     await trading.pair(1, 2)
     assert await _die(trading, "relayer.after_store") == -signal.SIGKILL
-    trading.balance(0)
+    trading.balance(1)
+    trading.set(min_balance_wei=0, retry_s=3600)
 
-    stopped = await trading.relayer.step()
+    stopped = [await trading.relayer.step(), await trading.relayer.step()]
     (refused,) = await trading.transactions()
     trading.balance(5 * ETHER)
+    trading.set(retry_s=0)
     await trading.settle()
 
-    assert stopped is Outcome.STOPPED
+    assert stopped == [Outcome.STOPPED, Outcome.STOPPED]
+    assert await trading.alerts() == ["relayer_stopped low_balance", "relayer_resumed low_balance"]
     assert (refused.state, "nsufficient funds" in refused.refused) == ("SIGNED", True)
     assert await trading.states() == ["FINAL"]
     assert [row.tx_hash for row in await trading.transactions()] == [refused.tx_hash]
@@ -226,6 +231,20 @@ async def test_reorganise__a_skip_is_lost__the_pair_may_still_be_logged(trading:
 
     assert [row.final_at for row in skipped] == [None]
     assert await trading.town.rows("SELECT 1 FROM match_skips") == []
+    assert await trading.states() == ["FINAL"]
+
+
+async def test_halt__the_follower_has_stopped__nothing_is_sent_until_it_goes_on(trading: Trading) -> None:
+    town = trading.town
+    await trading.pair(1, 2)
+    await chains.halt(town.db, town.chain, "the chain contradicts what is final", now=utc_now())
+
+    halted = await trading.relayer.step()
+    sent = await trading.transactions()
+    await chains.resume(town.db, town.chain, now=utc_now())
+    await trading.settle()
+
+    assert (halted, sent) == (Outcome.STOPPED, [])
     assert await trading.states() == ["FINAL"]
 
 
