@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import orjson
-from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.core.ids import uuid7
+from backend.core.db import raw
+from backend.core.ids import uuid7_batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +28,29 @@ class Event:
         return orjson.dumps(self, default=_plain).decode()
 
 
-_INSERT = text(
-    "INSERT INTO outbox (id, topic, name, payload, audience, audience_org) "
-    "VALUES (:id, :topic, :name, CAST(:payload AS jsonb), :audience, :audience_org)"
-)
+_INSERT = """
+INSERT INTO outbox (id, topic, name, payload, audience, audience_org)
+SELECT id, topic, name, payload::jsonb, audience, audience_org
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::uuid[])
+    AS event (id, topic, name, payload, audience, audience_org)
+"""
 
 
 async def add(session: AsyncSession, *events: Event) -> None:
-    """Store `events` in the caller's transaction; the relay publishes them after the commit."""
-    if events:
-        await session.execute(
-            _INSERT,
-            [
-                {
-                    "id": uuid7(),
-                    "topic": event.topic,
-                    "name": event.name,
-                    "payload": event.payload(),
-                    "audience": getattr(event, "audience", None),
-                    "audience_org": getattr(event, "audience_org", None),
-                }
-                for event in events
-            ],
-        )
+    """Store `events` in the caller's transaction, in one statement; the relay publishes them after the commit."""
+    if not events:
+        return
+    await session.flush()
+    connection = await raw(session)
+    await connection.execute(
+        _INSERT,
+        uuid7_batch(len(events)),
+        [event.topic for event in events],
+        [event.name for event in events],
+        [event.payload() for event in events],
+        [getattr(event, "audience", None) for event in events],
+        [getattr(event, "audience_org", None) for event in events],
+    )
 
 
 def _plain(value: Any) -> str:
