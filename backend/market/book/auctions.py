@@ -29,11 +29,21 @@ log = structlog.get_logger()
 async def clear_due(db: Database, chain: int, now: datetime) -> int:
     """Close the books whose gate has closed by `now`, at most AT_ONCE of them, and auction those that are auctioned.
 
-    Any number of workers may do so at once. Returns how many books this call has closed.
+    Any number of workers may do so at once. Returns how many books this call has closed. A book that cannot be closed
+    keeps no other from it; its error is raised after them.
     """
     closed = 0
+    failed: Exception | None = None
     for key in await queries.due_books(db, chain, now, limit=AT_ONCE):
-        closed += await _close(db, key, now)
+        try:
+            closed += await _close(db, key, now)
+        except Exception as error:
+            log.error(
+                "book.not_closed", community=key.community, start=key.delivery_start.isoformat(), error=repr(error)
+            )
+            failed = error
+    if failed is not None:
+        raise failed
     return closed
 
 

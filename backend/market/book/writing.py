@@ -8,15 +8,16 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from asyncpg import Connection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core import bulk, outbox
+from backend.core.db import raw
 from backend.core.outbox import Event
 from backend.market.book.errors import BookOutOfStep
 from backend.market.book.events import BookChanged, LevelChanged, OrderNow, OrdersChanged, PriceMade
 from backend.market.book.matching import Change, Pair, Turn
 from backend.market.orders.types import OrderState
-from backend.market.sql import execute, fetch
 
 _NONCES = "SELECT nextval('settlement_nonces') AS nonce FROM generate_series(1, $1)"
 _NEW_ORDER = (
@@ -68,17 +69,18 @@ async def write(session: AsyncSession, turns: Iterable[Turn], contract: bytes, n
     if not turns:
         return
     changes = [(turn, change) for turn in turns for change in turn.changes.values()]
-    await _insert_orders(session, [(turn, change) for turn, change in changes if change.new is not None], now)
-    await _update_orders(session, [change for _, change in changes if change.new is None], now)
-    await _insert_receipts(session, turns, now)
-    await _insert_matches(session, [(turn, pair) for turn in turns for pair in turn.pairs], contract, now)
-    await _update_books(session, turns)
+    connection = await raw(session)  # inside the session's transaction; each statement goes straight to the driver
+    await _insert_orders(connection, [(turn, change) for turn, change in changes if change.new is not None], now)
+    await _update_orders(connection, [change for _, change in changes if change.new is None], now)
+    await _insert_receipts(connection, turns, now)
+    await _insert_matches(connection, [(turn, pair) for turn in turns for pair in turn.pairs], contract, now)
+    await _update_books(connection, turns)
     await outbox.add(session, *(event for turn in turns for event in events_of(turn)))
     for turn in turns:
         turn.memory.version = turn.version
 
 
-async def _insert_orders(session: AsyncSession, placed: Sequence[tuple[Turn, Change]], now: datetime) -> None:
+async def _insert_orders(connection: Connection, placed: Sequence[tuple[Turn, Change]], now: datetime) -> None:
     if not placed:
         return
     new = [change.new for _, change in placed if change.new is not None]
@@ -87,10 +89,10 @@ async def _insert_orders(session: AsyncSession, placed: Sequence[tuple[Turn, Cha
     columns.append(("placed_version", "bigint", [change.order.version for _, change in placed]))
     columns.append(("changed_version", "bigint", [change.version for _, change in placed]))
     source, arguments = bulk.rows(columns, first=2)
-    await execute(session, _INSERT_ORDERS.format(rows=source), now, *arguments)
+    await connection.execute(_INSERT_ORDERS.format(rows=source), now, *arguments)
 
 
-async def _update_orders(session: AsyncSession, changed: Sequence[Change], now: datetime) -> None:
+async def _update_orders(connection: Connection, changed: Sequence[Change], now: datetime) -> None:
     if not changed:
         return
     columns: list[bulk.Column] = [("id", "uuid", [change.order.id for change in changed])]
@@ -98,7 +100,7 @@ async def _update_orders(session: AsyncSession, changed: Sequence[Change], now: 
     columns.append(("version", "bigint", [change.version for change in changed]))
     columns.append(("was_matched_wh", "bigint", [change.was_matched_wh for change in changed]))
     source, arguments = bulk.rows(columns, first=2)
-    touched = await execute(session, _UPDATE_ORDERS.format(rows=source), now, *arguments)
+    touched = await _count(connection, _UPDATE_ORDERS.format(rows=source), now, *arguments)
     if touched != len(changed):
         raise BookOutOfStep(f"{len(changed) - touched} of {len(changed)} orders are not as memory says")
 
@@ -119,7 +121,7 @@ def _books(turns: Sequence[Turn]) -> list[bulk.Column]:
     ]
 
 
-async def _insert_receipts(session: AsyncSession, turns: Sequence[Turn], now: datetime) -> None:
+async def _insert_receipts(connection: Connection, turns: Sequence[Turn], now: datetime) -> None:
     made = [(turn, explained) for turn in turns for explained in turn.explained]
     if not made:
         return
@@ -133,15 +135,15 @@ async def _insert_receipts(session: AsyncSession, turns: Sequence[Turn], now: da
         ("receipt", "text", [orjson.dumps(explained.receipt).decode() for _, explained in made]),
     ]
     source, arguments = bulk.rows(columns, first=2)
-    await execute(session, _INSERT_RECEIPTS.format(rows=source), now, *arguments)
+    await connection.execute(_INSERT_RECEIPTS.format(rows=source), now, *arguments)
 
 
 async def _insert_matches(
-    session: AsyncSession, matched: Sequence[tuple[Turn, Pair]], contract: bytes, now: datetime
+    connection: Connection, matched: Sequence[tuple[Turn, Pair]], contract: bytes, now: datetime
 ) -> None:
     if not matched:
         return
-    nonces = sorted(row["nonce"] for row in await fetch(session, _NONCES, len(matched)))
+    nonces = sorted(row["nonce"] for row in await connection.fetch(_NONCES, len(matched)))
     pairs = [pair for _, pair in matched]
     columns: list[bulk.Column] = [
         ("id", "uuid", [pair.id for pair in pairs]),
@@ -160,10 +162,10 @@ async def _insert_matches(
         ("trade_id", "bytea", [trade_id(contract, nonce) for nonce in nonces]),
     ]
     source, arguments = bulk.rows(columns, first=2)
-    await execute(session, _INSERT_MATCHES.format(rows=source), now, *arguments)
+    await connection.execute(_INSERT_MATCHES.format(rows=source), now, *arguments)
 
 
-async def _update_books(session: AsyncSession, turns: Sequence[Turn]) -> None:
+async def _update_books(connection: Connection, turns: Sequence[Turn]) -> None:
     prices: list[Any] = [
         turn.pairs[-1].price_micro_per_kwh if turn.pairs else turn.row.last_price_micro_per_kwh for turn in turns
     ]
@@ -177,9 +179,13 @@ async def _update_books(session: AsyncSession, turns: Sequence[Turn]) -> None:
         ("price", "bigint", prices),
     ]
     source, arguments = bulk.rows(columns, first=1)
-    touched = await execute(session, _UPDATE_BOOKS.format(rows=source), *arguments)
+    touched = await _count(connection, _UPDATE_BOOKS.format(rows=source), *arguments)
     if touched != len(turns):
         raise BookOutOfStep("a book that is locked has changed")
+
+
+async def _count(connection: Connection, statement: str, *arguments: Any) -> int:
+    return int((await connection.execute(statement, *arguments)).rpartition(" ")[2])
 
 
 def trade_id(contract: bytes, nonce: int) -> bytes:
