@@ -187,6 +187,7 @@ CASES: dict[str, Case] = {
     "GET /api/market/matches": Case((200,), query={"orderId": "{south_order}"}),
     "GET /api/market/matches/{south_match}/receipt": Case((404,), owner=True),
     "GET /api/market/offers": Case((200, 503), query=PAGE_SIZE),
+    "GET /api/market/offers/reservations": Case((200, 503)),
     "POST /api/market/offers/{south_offer}/reservations": Case((404, 503), body={"energyKwh": "0.01"}),
     # islands
     "GET /api/market/islands": Case((200,), query=PAGE_SIZE),

@@ -47,6 +47,13 @@ _INSERT = """
 INSERT INTO offer_reservations (id, order_id, buyer_id, buyer_address, energy_wh, nonce, reserved_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6::text::numeric, $7, $8)
 """
+_MINE = """
+SELECT r.id, r.order_id, r.buyer_address, r.energy_wh, r.nonce, r.expires_at,
+    (SELECT min(m.meter) FROM chain_meters m
+     WHERE m.owner_address = r.buyer_address AND m.chain = o.chain AND m.community = o.community) AS meter
+FROM offer_reservations r JOIN orders o ON o.id = r.order_id
+WHERE r.buyer_id = $1 AND r.ended_at IS NULL AND r.expires_at > $2 ORDER BY r.reserved_at DESC, r.id
+"""
 _LAPSE = """
 UPDATE offer_reservations SET ended_at = $2
 WHERE order_id = ANY($1::uuid[]) AND ended_at IS NULL AND expires_at <= $2 RETURNING order_id, energy_wh
@@ -105,6 +112,21 @@ async def reserve(db: Database, wish: Wish, *, now: datetime) -> Reservation:
         await failpoint("offers.reserve_before_commit")
     await failpoint("offers.reserve_after_commit")
     return reservation
+
+
+async def held_by(db: Database, user_id: UUID, *, now: datetime) -> list[Reservation]:
+    """The reservations that a buyer holds at `now`, the newest first: nothing is lost with an answer that got lost."""
+    async with db.begin() as session:
+        rows = await fetch(session, _MINE, user_id, now)
+        found = await lock(session, "o.id = ANY($1::uuid[])", [row["order_id"] for row in rows])
+    offers = {offer.id: offer for offer in found}
+    return [
+        Reservation(
+            row["id"], offers[row["order_id"]], row["buyer_address"], row["meter"], row["energy_wh"],
+            int(row["nonce"]), row["expires_at"],
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 async def release_lapsed(db: Database, *, now: datetime) -> int:

@@ -152,6 +152,17 @@ async def list_offers(
     return Paged(items=[OfferOut.of(offer) for offer in found], page=page.page, limit=page.limit, total=total)
 
 
+@offers.get("/reservations", responses=refusals(*SIGNED_IN, ChainConnecting))
+async def list_reservations(
+    request: Request, principal: CurrentUser, service_db: ServiceDb, page: PageQuery
+) -> Paged[ReservationOut]:
+    """What you hold reserved now, with all that `fillOffer` needs; the newest first."""
+    contract = chain_of(request).contract_address
+    held = await reservations.held_by(service_db, principal.user_id, now=utc_now())
+    items = [ReservationOut.of(one, contract) for one in held[page.offset : page.offset + page.limit]]
+    return Paged(items=items, page=page.page, limit=page.limit, total=len(held))
+
+
 @offers.post(
     "/{offer_id}/reservations",
     status_code=201,

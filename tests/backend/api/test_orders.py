@@ -113,6 +113,7 @@ async def test_offers__reserved_filled_and_cancelled_on_chain__follow_the_chain(
     status, held = await buyer.ask(
         "POST", f"/api/market/offers/{offered['id']}/reservations", json={"energyKwh": "0.7"}
     )
+    _, still = await buyer.ask("GET", "/api/market/offers/reservations")
     order = [value if isinstance(value, bool) or value[:2] == "0x" else int(value) for value in held["order"].values()]
     call = contract.functions.fillOffer(
         tuple(order), bytes.fromhex(held["signature"][2:]), int(held["nonce"]), int(held["energyWh"]),
@@ -130,6 +131,7 @@ async def test_offers__reserved_filled_and_cancelled_on_chain__follow_the_chain(
 
     assert ([offer["id"] for offer in offers], mine, status) == ([offered["id"]], [], 201)
     assert "signature" not in offers[0]
+    assert still == [held]
     assert (filled["takenKwh"], filled["reservedKwh"], filled["restKwh"]) == ("0.7", "0", "0.3")
     assert (refused, how["code"], details["arguments"]["mask"]) == (409, "order.cancel_on_chain", "1")
     assert (ended["state"], ended["takenKwh"]) == ("CANCELLED", "0.7")
