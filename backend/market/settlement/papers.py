@@ -3,11 +3,12 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from backend.core.cells import csv_text
 from backend.core.paper import Paper
-from backend.core.units import format_address, format_hex, format_scaled, grams_to_kg, wh_to_kwh
+from backend.core.units import format_address, format_hex, format_scaled, grams_to_kg
 from backend.market.settlement.imbalance import RULE
 from backend.market.settlement.reading import Entry
 from backend.market.settlement.statements import Figures, Statement
@@ -18,7 +19,7 @@ _HEADER = (
 )  # fmt: skip
 _SYSTEM = {3: "grid account", 4: "fees"}
 _DAYS_HEADING = ("Day", "Bought kWh", "Paid", "Sold kWh", "Received", "Fees", "Imbalance", "Net")
-_DAYS_WIDTHS = (22, 19, 22, 19, 22, 20, 23, 23)
+_DAYS_WIDTHS = (20, 21, 22, 19, 22, 20, 23, 23)
 
 
 class Number:
@@ -83,13 +84,13 @@ def _summary(statement: Statement) -> list[tuple[str, str, str]]:
     savings = "not known" if statement.savings_micro is None else _amount(statement.savings_micro)
     return [
         ("", "kWh", statement.currency),
-        ("Bought from neighbours", wh_to_kwh(total.bought_wh), _amount(-total.bought_micro)),
-        ("Sold to neighbours", wh_to_kwh(total.sold_wh), _amount(total.sold_micro)),
+        ("Bought from neighbours", _kwh(total.bought_wh), _amount(-total.bought_micro)),
+        ("Sold to neighbours", _kwh(total.sold_wh), _amount(total.sold_micro)),
         ("Fees", "", _amount(-total.fees_micro)),
-        ("Shortfalls paid", wh_to_kwh(total.shortfall_paid_wh), _amount(-total.shortfall_paid_micro)),
-        ("Shortfalls received", wh_to_kwh(total.shortfall_received_wh), _amount(total.shortfall_received_micro)),
-        ("Other import at the retail price", wh_to_kwh(total.retail_wh), _amount(-total.retail_micro)),
-        ("Unsold export at the feed-in price", wh_to_kwh(total.fed_in_wh), _amount(total.fed_in_micro)),
+        ("Shortfalls paid", _kwh(total.shortfall_paid_wh), _amount(-total.shortfall_paid_micro)),
+        ("Shortfalls received", _kwh(total.shortfall_received_wh), _amount(total.shortfall_received_micro)),
+        ("Other import at the retail price", _kwh(total.retail_wh), _amount(-total.retail_micro)),
+        ("Unsold export at the feed-in price", _kwh(total.fed_in_wh), _amount(total.fed_in_micro)),
         ("Net: received above zero, owed below", "", _amount(total.net_micro)),
         ("Savings against the retail tariff", "", savings),
         (f"Avoided-emission estimate: {grams_to_kg(statement.carbon_g)} kg CO2e", "", ""),
@@ -98,14 +99,23 @@ def _summary(statement: Statement) -> list[tuple[str, str, str]]:
 
 def _day(name: str, figures: Figures) -> tuple[str, ...]:
     return (
-        name, wh_to_kwh(figures.bought_wh), _amount(-figures.bought_micro), wh_to_kwh(figures.sold_wh),
+        name, _kwh(figures.bought_wh), _amount(-figures.bought_micro), _kwh(figures.sold_wh),
         _amount(figures.sold_micro), _amount(-figures.fees_micro), _amount(figures.imbalance_micro),
         _amount(figures.net_micro),
     )  # fmt: skip
 
 
 def _amount(micro: int) -> str:
-    return format_scaled(micro, decimals=6)
+    return _fixed(micro, decimals=6)
+
+
+def _kwh(energy_wh: int) -> str:
+    return _fixed(energy_wh, decimals=3)
+
+
+def _fixed(whole: int, *, decimals: int) -> str:
+    """Exactly `decimals` decimals, so that a column lines up."""
+    return f"{Decimal(whole).scaleb(-decimals):.{decimals}f}"
 
 
 def _utc(moment: datetime) -> str:
