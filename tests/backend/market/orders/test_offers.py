@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -230,3 +232,36 @@ async def test_list_offers__of_others__shows_what_can_be_taken_and_no_maker(stal
     assert total == 2
     assert [(offer.id, offer.rest_wh) for offer in offers] == [(cheap, 750), (dear, 1_000)]
     assert not {"maker", "signature", "user_id"} & set(offers[0].__slots__)
+
+
+async def test_offers__any_sequence_of_reserving_filling_and_losing__keeps_their_sums(stall: Stall) -> None:
+    offer_id = await stall.offer(1, energy_wh=3_000)
+    seed, now, number = Random(7), utc_now(), 0
+    standing: dict[bytes, int] = {}
+
+    for _ in range(80):
+        act, energy_wh, buyer = seed.choice(("reserve", "fill", "lose", "lapse")), seed.randrange(1, 900), 2
+        now += timedelta(seconds=seed.randrange(0, 240))
+        rest_on_chain = 3_000 - sum(standing.values())
+        if act == "reserve":
+            with suppress(errors.OfferTaken, errors.GateClosed, errors.TooManyReservations):
+                await _reserve(stall, offer_id, seed.randint(2, 4), energy_wh, at=now)
+        elif act == "fill" and rest_on_chain:
+            number, buyer = number + 1, seed.randint(2, 4)
+            energy_wh = min(energy_wh, rest_on_chain)
+            standing[await _fill(stall, offer_id, buyer, energy_wh, number=number, at=now)] = energy_wh
+        elif act == "lose" and standing:
+            lost = seed.choice(sorted(standing))
+            del standing[lost]
+            async with stall.db.begin() as session:
+                await untaken(session, stall.square.chain.id, [lost], now=now)
+        else:
+            await release_lapsed(stall.db, now=now)
+
+        state, taken_wh, reserved_wh = await _stands(stall, offer_id)
+        (held,) = await stall.square.rows(
+            "SELECT coalesce(sum(energy_wh), 0)::bigint AS wh FROM offer_reservations WHERE ended_at IS NULL"
+        )
+        assert (taken_wh, reserved_wh) == (sum(standing.values()), held.wh)
+        assert taken_wh + reserved_wh <= 3_000
+        assert (state == "FILLED") is (taken_wh == 3_000)
