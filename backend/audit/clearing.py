@@ -189,13 +189,20 @@ def _facing_himself(
 def _middle(
     offers: Iterable[Entry], sold: Mapping[str, int], bids: Iterable[Entry], bought: Mapping[str, int], held: str | None
 ) -> int:
-    """The one price: the middle of what the marginal orders leave, narrowed by those who wanted more if possible."""
+    """The one price: the middle of what the marginal orders leave. Those who wanted more narrow it, first those who
+    trade in part, then those who trade nothing, unless that would leave no price."""
     low = max(offer.price for offer in offers if sold.get(offer.name))
     high = min(bid.price for bid in bids if bought.get(bid.name))
-    more_bids = [bid.price for bid in bids if bid.owner != held and bought.get(bid.name, 0) < bid.energy_wh]
-    more_offers = [offer.price for offer in offers if offer.owner != held and sold.get(offer.name, 0) < offer.energy_wh]
-    fair_low, fair_high = max([low, *more_bids]), min([high, *more_offers])
-    return (fair_low + fair_high) // 2 if fair_low <= fair_high else (low + high) // 2
+    traded = {**sold, **bought}
+    others = [entry for entry in (*offers, *bids) if entry.owner != held]
+    wanting = [entry for entry in others if traded.get(entry.name, 0) < entry.energy_wh]
+    for in_part in (True, False):
+        some = [entry for entry in wanting if bool(traded.get(entry.name)) == in_part]
+        fair_low = max([low, *(entry.price for entry in some if not entry.sells)])
+        fair_high = min([high, *(entry.price for entry in some if entry.sells)])
+        if fair_low <= fair_high:
+            low, high = fair_low, fair_high
+    return (low + high) // 2
 
 
 def _partners(

@@ -60,7 +60,7 @@ def compare() -> dict[str, object]:
             books = [random_book(size, seed=size) for size in sizes]
             times = run_engine(engine, python, rule, books)
             for size, book, theirs in zip(sizes, books, times, strict=True):
-                ours = median_s(lambda book=book: clear_uniform(book), 5)
+                ours = median_s(lambda book=book: clear_uniform(book), 15)
                 factor = theirs.seconds / ours
                 print(
                     f"{size} x {size}: {engine.name} {rule} {theirs.seconds:.4f} s, ours {ours:.4f} s: x {factor:.0f}"

@@ -2,8 +2,9 @@
 """The auctions of a delivery interval, from orders to matches: who trades, who with whom, at what price.
 
 Uniform: one price of energy for everybody, carrying the most energy that one price can. It is the middle, rounded down,
-of the interval in which it may lie: not below the dearest offer and not above the cheapest bid that trade, and, as far
-as that leaves anything, such that no order that wanted more would have got a better price than its limit.
+of the interval in which it may lie: not below the dearest offer and not above the cheapest bid that trade, and such
+that no order that wanted more would have got a better price than its limit (first those that trade in part, then those
+that trade nothing, each as far as that leaves a price).
 
 Pay-as-bid: the same orders trade as much as at a uniform price, but every buyer pays his limit: the price of energy of
 a match is the bid's limit less the buyer's fees. The best offer meets the best bid.

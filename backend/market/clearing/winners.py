@@ -94,11 +94,13 @@ class Filled:
         place = int(empty[0]) if len(empty) else len(self.amounts_wh)
         return self.side.order(place) if place < len(self.side) else None
 
-    def waiting_price(self, *, held: int | None) -> int | None:
-        """Energy price of the best order, of others than the owner `held`, that would have traded more."""
-        waits = self.side.energy.copy()
-        waits[: len(self.amounts_wh)] -= self.amounts_wh
-        places = np.flatnonzero((waits > 0) & (self.side.owner != (-1 if held is None else held)))
+    def waiting_price(self, *, in_part: bool, held: int | None) -> int | None:
+        """Energy price of the best order, of others than the owner `held`, that wanted more: of those that trade in
+        part, or of those that trade nothing."""
+        amounts = np.zeros_like(self.side.energy)
+        amounts[: len(self.amounts_wh)] = self.amounts_wh
+        waits = (amounts > 0) & (amounts < self.side.energy) if in_part else amounts == 0
+        places = np.flatnonzero(waits & (self.side.owner != (-1 if held is None else held)))
         return int(self.side.price[places[0]]) if len(places) else None
 
 
@@ -193,9 +195,14 @@ def _of_owner(side: SideOfBook, amounts: Wh, owner: int) -> int:
 
 
 def _interval(offers: Filled, bids: Filled, held: int | None) -> Interval:
-    """Prices between the marginal orders; no order that wants more may have a reason to complain, if that can be."""
+    """Prices between the marginal orders, narrowed so that none who wanted more would have got better than his limit:
+    first for those who trade in part, then for those who trade nothing, each as far as it leaves a price."""
     low, high = int(offers.side.price[offers.last]), int(bids.side.price[bids.last])
-    waiting_bid, waiting_offer = bids.waiting_price(held=held), offers.waiting_price(held=held)
-    fair_low = low if waiting_bid is None else max(low, waiting_bid)
-    fair_high = high if waiting_offer is None else min(high, waiting_offer)
-    return Interval(fair_low, fair_high) if fair_low <= fair_high else Interval(low, high)
+    for in_part in (True, False):
+        bid = bids.waiting_price(in_part=in_part, held=held)
+        offer = offers.waiting_price(in_part=in_part, held=held)
+        fair_low = low if bid is None else max(low, bid)
+        fair_high = high if offer is None else min(high, offer)
+        if fair_low <= fair_high:
+            low, high = fair_low, fair_high
+    return Interval(low, high)

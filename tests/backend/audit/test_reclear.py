@@ -27,7 +27,7 @@ from backend.market.book.types import Undone
 from backend.market.clearing.continuous import ContinuousBook
 from backend.market.clearing.receipts import receipt_of, reclear
 from backend.market.clearing.types import Rule
-from tests.backend.market.clearing.books import fees_drawn, orders_of
+from tests.backend.market.clearing.books import arrivals, fees_drawn, orders_of
 from tests.support.databases import DatabaseUrls
 from tests.support.square import COMMUNITY, CONTRACT, Square, open_square
 
@@ -243,7 +243,7 @@ def test_cleared_again__any_auction__agrees_with_the_market(orders, fees, rule):
 
 
 @settings(max_examples=100, deadline=None)
-@given(orders=orders_of(8, min_fills=True).flatmap(st.permutations), fees=fees_drawn())
+@given(orders=arrivals(), fees=fees_drawn())
 def test_cleared_again__any_placement__agrees_with_the_market(orders, fees):
     book = ContinuousBook(fees)
     for order in orders:

@@ -43,6 +43,12 @@ def orders_of(draw: st.DrawFn, most: int = 6, *, houses: int = 4, min_fills: boo
     return orders
 
 
+@st.composite
+def arrivals(draw: st.DrawFn) -> list[Order]:
+    """Orders of both sides, with minimum fills, in the sequence in which they come."""
+    return draw(st.permutations(draw(orders_of(10, min_fills=True))))
+
+
 def fees_drawn() -> st.SearchStrategy[Fees]:
     """Fees of the size of the prices that are drawn."""
     pairs = st.dictionaries(st.tuples(st.sampled_from(ZONES), st.sampled_from(ZONES)), st.integers(0, 3), max_size=3)

@@ -140,6 +140,18 @@ def test_clear__one_owner_has_nearly_all_of_both_sides__trades_only_what_others_
     assert cleared.held_owner == "eve"
 
 
+@pytest.mark.parametrize("with_own_offer", [False, True])
+def test_clear_uniform__an_own_offer_that_nobody_takes__does_not_lower_what_its_owner_pays(with_own_offer):
+    orders = [
+        make_order(Side.OFFER, 1, price_micro=100, energy_wh=1, house="ann"),
+        make_order(Side.BID, 1, price_micro=200, energy_wh=1, house="bob"),
+        make_order(Side.BID, 2, price_micro=950, house="eve"),
+    ]
+    own = [make_order(Side.OFFER, 2, price_micro=900, house="eve")] if with_own_offer else []
+
+    assert [tuple(match) for match in clear_uniform(orders + own).matches] == [("bid-2", "offer-1", 1, 950)]
+
+
 def test_clear_uniform__surplus_of_offers__the_marginal_offer_sets_the_price():
     orders = [
         make_order(Side.OFFER, 1, price_micro=50, energy_wh=10),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backend.market.clearing.continuous import ContinuousBook
 from backend.market.clearing.fees import NO_FEES, Fees, amounts_of
 from backend.market.clearing.types import Level, Match, Order, OrderInvalid, Side
-from tests.backend.market.clearing.books import ZONES, assert_sound, fees_drawn, make_order, orders_of
+from tests.backend.market.clearing.books import ZONES, arrivals, assert_sound, fees_drawn, make_order
 
 
 class ListBook:
@@ -52,11 +52,6 @@ class ListBook:
 def play(orders: Sequence[Order], fees: Fees) -> tuple[ContinuousBook, list[Match]]:
     book = ContinuousBook(fees)
     return book, [match for order in orders for match in book.place(order)]
-
-
-@st.composite
-def arrivals(draw: st.DrawFn) -> list[Order]:
-    return draw(st.permutations(draw(orders_of(10, min_fills=True))))
 
 
 @settings(max_examples=300, deadline=None)

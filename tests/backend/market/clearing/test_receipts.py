@@ -15,8 +15,7 @@ from backend.market.clearing.continuous import ContinuousBook
 from backend.market.clearing.fees import NO_FEES, Fees
 from backend.market.clearing.receipts import ReceiptInvalid, book_hash, faults_of, hash_of_book, receipt_of, reclear
 from backend.market.clearing.types import Rule, Side
-from tests.backend.market.clearing.books import fees_drawn, make_order, orders_of
-from tests.backend.market.clearing.test_continuous import arrivals
+from tests.backend.market.clearing.books import arrivals, fees_drawn, make_order, orders_of
 
 SURPLUS = [
     make_order(Side.OFFER, 1, price_micro=100, energy_wh=600),
