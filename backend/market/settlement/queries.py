@@ -89,7 +89,7 @@ INSERT INTO settled_intervals AS held (community, chain, delivery_start, deliver
     retail_price_micro_per_kwh, feed_in_price_micro_per_kwh, version, settled_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (community, chain, delivery_start) DO UPDATE SET version = excluded.version,
-    settled_at = excluded.settled_at, readings_changed_at = NULL
+    settled_at = excluded.settled_at, org_id = coalesce(held.org_id, excluded.org_id), readings_changed_at = NULL
 """
 _UNMARK = """
 UPDATE settled_intervals SET readings_changed_at = NULL WHERE community = $2 AND chain = $1 AND delivery_start = $3
