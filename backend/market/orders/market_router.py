@@ -63,7 +63,7 @@ async def get_intervals(
     return Paged(items=items, page=page.page, limit=page.limit, total=total)
 
 
-@market.get("/book", responses=refusals(BookNotFound, ChainConnecting))
+@market.get("/book", responses=refusals(BookNotFound, CommunityNotFound, ChainConnecting))
 async def get_book(
     request: Request,
     service_db: ServiceDb,
@@ -72,7 +72,13 @@ async def get_book(
 ) -> BookOut:
     """Levels of both sides, best first, and the last trades of an interval."""
     key = BookKey(chain_of(request).id, community, delivery_start)
-    view = await book.book_view(service_db, key)
+    try:
+        view = await book.book_view(service_db, key)
+    except BookNotFound:
+        rules = await service.get_rules(service_db, community)
+        if not rules.is_aligned(delivery_start):
+            raise
+        return BookOut.empty(rules, delivery_start)
     return BookOut.of(view, await queries.last_trades(service_db, *key))
 
 

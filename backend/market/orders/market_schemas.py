@@ -159,6 +159,15 @@ class BookOut(ApiModel):
             last_trades=[LastTradeOut.of(trade) for trade in trades],
         )  # fmt: skip
 
+    @classmethod
+    def empty(cls, rules: MarketRules, delivery_start: datetime) -> Self:
+        """The book of an interval for which nothing was ordered yet, as its first order will find it."""
+        return cls(
+            community=rules.community, delivery_start=delivery_start, rule=rules.rule, version=0, factor_id=None,
+            gate_closes=rules.gate(delivery_start)[1], closed_at=None, last_price_per_kwh=None, offers=[], bids=[],
+            last_trades=[],
+        )  # fmt: skip
+
 
 class AuctionOut(ApiModel):
     """An auction's outcome; `pricePerKwh` is null under pay-as-bid. `bookHash` commits to the whole book."""

@@ -65,6 +65,8 @@ async def test_orders__signed_matched_and_cancelled__tell_their_owners_and_every
     seller, buyer = traders
     place = {"community": str(COMMUNITY), "deliveryStart": seller.start}
 
+    _, empty = await buyer.ask("GET", "/api/market/book", params=place)
+    nowhere = await buyer.ask("GET", "/api/market/book", params=place | {"deliveryStart": "2026-06-01T00:01:00Z"})
     _, offered = await seller.place(await seller.draft("offer"))
     _, bought = await buyer.place(await buyer.draft("bid", energyKwh="0.4", pricePerKwh="0.3", kind="market"))
     _, book = await buyer.ask("GET", "/api/market/book", params=place)
@@ -77,6 +79,7 @@ async def test_orders__signed_matched_and_cancelled__tell_their_owners_and_every
     _, own = await buyer.ask("GET", "/api/market/orders")
     _, all_of_them = await seller.ask("GET", "/api/market/orders", params={"side": "bid"})
 
+    assert (empty["version"], empty["offers"], nowhere[0]) == (0, [], 404)
     assert (offered["state"], offered["restKwh"]) == ("OPEN", "1")
     assert (bought["state"], bought["matches"][0]["pricePerKwh"]) == ("FILLED", "0.24")
     assert [(level["pricePerKwh"], level["energyKwh"]) for level in book["offers"]] == [("0.24", "0.6")]
