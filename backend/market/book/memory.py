@@ -6,7 +6,8 @@ from collections import OrderedDict
 from backend.market.book.types import BookKey, BookRow, OpenOrder
 from backend.market.clearing.continuous import ContinuousBook
 
-MAX_ORDERS = 100_000  # that rest in all books in memory together
+MAX_BOOKS = 1_000  # in memory
+MAX_ORDERS = 100_000  # that rest in all of them together
 
 
 class BookMemory:
@@ -40,9 +41,10 @@ class BookMemory:
 
 
 class Shelf:
-    """Memories of the books that were used last; the least used leave when too many orders rest in all of them."""
+    """Memories of the books that were used last; the least used leave when there are too many, or too many orders."""
 
-    def __init__(self, max_orders: int = MAX_ORDERS) -> None:
+    def __init__(self, *, max_books: int = MAX_BOOKS, max_orders: int = MAX_ORDERS) -> None:
+        self._max_books = max_books
         self._max_orders = max_orders
         self._memories: OrderedDict[BookKey, BookMemory] = OrderedDict()
 
@@ -66,7 +68,7 @@ class Shelf:
 
     def trim(self) -> None:
         """Let the least used leave. A memory that is in use now is the newest and stays."""
-        held = sum(1 + len(memory.orders) for memory in self._memories.values())
-        while held > self._max_orders and len(self._memories) > 1:
+        held = sum(len(memory.orders) for memory in self._memories.values())
+        while len(self._memories) > 1 and (held > self._max_orders or len(self._memories) > self._max_books):
             _, memory = self._memories.popitem(last=False)
-            held -= 1 + len(memory.orders)
+            held -= len(memory.orders)

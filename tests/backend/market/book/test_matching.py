@@ -8,6 +8,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,8 +108,9 @@ def test_turns__matches_undone__give_back_exactly_what_was_matched(seed: Random)
     assert {change.order.matched_wh for change in turn.changes.values()} == {0}
 
 
-def test_shelf__more_orders_than_it_holds__lets_the_least_used_books_leave() -> None:
-    square, shelf = make_square(), Shelf(max_orders=20)
+@pytest.mark.parametrize("shelf", [Shelf(max_orders=17), Shelf(max_books=2)])
+def test_shelf__more_than_it_holds__lets_the_least_used_books_leave(shelf: Shelf) -> None:
+    square = make_square()
     rows = [make_row(square, key=BookKey(1, COMMUNITY, square.key_of(hour).delivery_start)) for hour in range(4)]
 
     for row in rows:
