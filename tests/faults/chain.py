@@ -19,6 +19,7 @@ from tests.backend.audit.stage import Stage
 
 GAS = 3_000_000
 PAUSER = 9
+USURPER_WEI = 10**12
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Chain:
         stage.send(0, functions.grantRole(functions.PAUSER_ROLE().call(), self.address(PAUSER)))
         self.rpc("evm_setAutomine", False)
         self.time = int(self.block("latest")["timestamp"], 16)
+        self.base_fee_wei = 0
         self.highest = self.head()
         for number in range(len(stage.anvil.accounts)):
             self.next_nonce[number] = int(self.rpc("eth_getTransactionCount", self.address(number), "latest"), 16)
@@ -113,6 +115,7 @@ class Chain:
         for _ in range(blocks):
             self.time += 1
             self.rpc("evm_setNextBlockTimestamp", self.time)
+            self.rpc("anvil_setNextBlockBaseFeePerGas", hex(self.base_fee_wei))
             self.rpc("evm_mine")
         self.highest = max(self.highest, self.head())
 
@@ -166,6 +169,31 @@ class Chain:
         self.next_nonce[PAUSER] = first
         if self.stage.contract.functions.paused().call():
             self.send(PAUSER, self.stage.contract.functions.unpause(), "unpause")
+
+    def ask_fee(self, base_fee_wei: int) -> None:
+        """What a unit of gas costs at least from the next block on. The harness itself pays nothing, and waits."""
+        self.base_fee_wei = base_fee_wei
+        self.rpc("anvil_setNextBlockBaseFeePerGas", hex(base_fee_wei))
+
+    def endow(self, number: int, wei: int) -> None:
+        """Set the ether of an account."""
+        self.rpc("anvil_setBalance", self.address(number), hex(wei))
+
+    def lose_pool(self, random: Random) -> None:
+        """The node forgets what waits; only the harness sends its own again."""
+        self.rpc("anvil_dropAllTransactions")
+        self.load([key for key in self.waiting() if key in self.released], random)
+
+    def usurp(self, number: int) -> str:
+        """Somebody else sends with an account's key: its next nonce goes to a transaction that pays more."""
+        nonce = int(self.rpc("eth_getTransactionCount", self.address(number), "latest"), 16)
+        values = {
+            "chainId": 31337, "nonce": nonce, "gas": GAS, "gasPrice": USURPER_WEI, "value": 0,
+            "to": self.address(number), "data": "0x",
+        }  # fmt: skip
+        raw = bytes(Account.sign_transaction(values, self.stage.anvil.accounts[number].key).raw_transaction)
+        self.rpc("eth_sendRawTransaction", "0x" + raw.hex())
+        return f"nonce {nonce} of account {number}"
 
     def load(self, keys: Iterable[tuple[int, int]], random: Random) -> None:
         """Give these transactions to the node, senders in any order, each sender's in the order of its nonces."""

@@ -18,6 +18,8 @@ from backend.audit.compare import Request, audit
 from backend.audit.differences import Code
 from backend.audit.fetch import Options
 from tests.faults.ground import CONFIRMATIONS, FINALITY_DEPTH
+from tests.faults.market_compare import MARKET_SUMS, compare_market
+from tests.faults.trading import FOREIGN_NONCES
 from tests.faults.world import World
 
 _SUMS: tuple[tuple[str, str], ...] = (
@@ -130,17 +132,18 @@ _SUMS: tuple[tuple[str, str], ...] = (
 async def compare(world: World) -> list[str]:
     """Every difference between what is stored and what must be; empty when all is well."""
     found: list[str] = []
-    for what, statement in _SUMS:
+    for what, statement in (*_SUMS, *MARKET_SUMS):
         rows = await world.rows(statement)
         if rows and not (len(rows) == 1 and rows[0]._fields == ("sum_g",) and rows[0].sum_g == 0):
             found.append(f"{what}: {[dict(row._mapping) for row in rows[:3]]}")
     logs = _logs(world)
     found += await _observations(world, logs)
     found += await _trades(world, logs)
+    found += await compare_market(world, _decoded(world, logs))
     found += await _claims(world, logs)
     found += await _promises(world)
     found += await _streams(world)
-    found += await _audit(world)
+    found += await _audit(world, _decoded(world, logs))
     return found
 
 
@@ -301,7 +304,8 @@ async def _streams(world: World) -> list[str]:
     return found
 
 
-async def _audit(world: World) -> list[str]:
+async def _audit(world: World, trades: Sequence[dict[str, Any]]) -> list[str]:
+    """The audit finds nothing but the pairs that another settler logged behind the book's back, and those it finds."""
     request = Request(
         rpc_urls=[world.base.anvil.rpc_url],
         database_url=world.base.postgres.url("audit"),
@@ -312,6 +316,15 @@ async def _audit(world: World) -> list[str]:
     report = await audit(request, clock=lambda: datetime.now(UTC))
     world.audited = report.totals.trades
     world.orphaned = await world.value("SELECT count(*) FROM carbon_transactions WHERE kind = 'reversed'")
-    # the harness's settler also logs pairs that no book has matched, and the audit rightly says so
-    unexpected = [found for found in report.findings if found.code is not Code.MATCH_UNKNOWN]
-    return [f"audit: {difference.row()}" for difference in unexpected[:10]]
+    contract, final = world.base.deployment.address, world.chain.head() - FINALITY_DEPTH + 1
+    foreign = {
+        "0x" + trade["trade_id"].hex()
+        for trade in trades
+        if trade["trade_id"][:20] == contract and int.from_bytes(trade["trade_id"][20:30], "big") >= FOREIGN_NONCES
+        and trade["block"] <= final
+    }  # fmt: skip
+    unknown = {found.subject for found in report.findings.listed if found.code is Code.MATCH_UNKNOWN}
+    found = [f"audit: {one.row()}" for one in report.findings.listed if one.code is not Code.MATCH_UNKNOWN]
+    found += [f"the audit takes {one} for a pair of no book" for one in sorted(unknown - foreign)]
+    found += [f"the audit has nothing against {one}, which no book has matched" for one in sorted(foreign - unknown)]
+    return found[:10]

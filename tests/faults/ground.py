@@ -27,12 +27,13 @@ from tests.backend.audit.stage import Stage
 from tests.faults.chain import Chain
 from tests.faults.node import Node
 from tests.faults.processes import Processes
-from tests.faults.town import SIGNING_SEED, Town, settle_in
+from tests.faults.town import ACCOUNTS, RELAYER, SIGNING_SEED, Town, settle_in
 from tests.support.databases import PASSWORDS
 
 CONFIRMATIONS = 2
 FINALITY_DEPTH = 8
 OPERATOR_KEY = "07" * 32
+POOL_SIZE = 10
 NO_DEADLINE_S = str(20 * 365 * 86_400)
 
 
@@ -66,6 +67,11 @@ class Ground:
         """Base address of the api."""
         return self.processes.environment["GRIDX_PUBLIC_URL"]
 
+    async def reconnect(self) -> None:
+        """Give up our own connections to the database; the next use makes new ones."""
+        await self.db.close()
+        self.db = Database(self.postgres.url("service"), pool_size=POOL_SIZE)
+
 
 @asynccontextmanager
 async def ground() -> AsyncIterator[Ground]:
@@ -78,10 +84,11 @@ async def ground() -> AsyncIterator[Ground]:
     postgres = PostgresServer(folder, PASSWORDS, port=steady_port(), durable=False, settings=settings)
     redis = RedisServer(folder / "redis", password="redis", port=steady_port(), durable=True)
     free = ("--block-base-fee-per-gas", "0", "--gas-price", "0", "--order", "fifo")
-    anvil = Anvil(options=free, account_count=60)
+    anvil = Anvil(options=free, account_count=ACCOUNTS)
     node: Node | None = None
     processes: Processes | None = None
     db: Database | None = None
+    made: Ground | None = None
     try:
         await asyncio.gather(*(asyncio.to_thread(server.start) for server in (postgres, redis, anvil)))
         from backend.migrations import upgrade
@@ -91,17 +98,20 @@ async def ground() -> AsyncIterator[Ground]:
         (folder / "deployment.json").write_text(json.dumps(_record(stage.deployment)))
         node = Node(anvil.rpc_url)
         await node.start()
-        processes = Processes(folder, _environment(folder, postgres, redis, node.url, anvil.rpc_url))
-        db = Database(postgres.url("service"), pool_size=4)
+        environment = _environment(folder, postgres, redis, node.url, anvil.rpc_url)
+        environment["GRIDX_RELAYER_KEY"] = anvil.accounts[RELAYER].key.removeprefix("0x")
+        processes = Processes(folder, environment)
+        db = Database(postgres.url("service"), pool_size=POOL_SIZE)
         registered = await ensure_registered(db, folder / "deployment.json", confirmations=CONFIRMATIONS)
         town = await settle_in(db, stage)
         chain = Chain(stage, FINALITY_DEPTH)
-        yield Ground(folder, postgres, redis, anvil, node, chain, processes, db, registered.id, town, stage.deployment)
+        made = Ground(folder, postgres, redis, anvil, node, chain, processes, db, registered.id, town, stage.deployment)
+        yield made
     finally:
         if processes is not None:
             processes.close()
         if db is not None:
-            await db.close()
+            await (made.db if made else db).close()
         if node is not None:
             await node.stop()
         for server in (anvil, redis, postgres):
@@ -150,6 +160,8 @@ def _environment(
         "GRIDX_POLL_INTERVAL_S": "0.05",
         "GRIDX_WATCH_INTERVAL_S": "0.25",
         "GRIDX_SETTLEMENT_DEADLINE_S": NO_DEADLINE_S,
+        "GRIDX_RELAYER_INTERVAL_S": "0.05",
+        "GRIDX_RELAYER_BUMP_BLOCKS": "3",
         "GRIDX_API_HOST": LOOPBACK,
         "GRIDX_API_PORT": str(port),
         "GRIDX_PUBLIC_URL": f"http://{LOOPBACK}:{port}",

@@ -19,6 +19,7 @@ from pathlib import Path
 
 PRELOADED = [
     *("backend.api.__main__", "backend.worker.__main__", "backend.market.tasks", "tests.faults.processes"),
+    *("backend.market.relayer.relayer", "backend.market.book.tasks", "backend.market.orders.tasks"),
     *("uvicorn.protocols.http.httptools_impl", "uvicorn.protocols.websockets.websockets_sansio_impl"),
     *("uvicorn.loops.uvloop", "uvicorn.lifespan.on", "sqlalchemy.dialects.postgresql.asyncpg"),
     *("limits.aio.storage", "redis.asyncio", "httpcore"),
@@ -45,6 +46,12 @@ def _run(name: str, environment: Mapping[str, str], log: str) -> None:
         from backend.market.tasks import settle_due_task
 
         settle_due_task()
+    elif name == "gates":
+        from backend.market.book.tasks import clear_due_task
+        from backend.market.orders.tasks import close_orders_task
+
+        clear_due_task()
+        close_orders_task()
     else:
         from backend.worker.__main__ import main as work
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from random import Random
 
+from tests.faults import market_steps as _registered  # noqa: F401  # its steps are drawn like the others
 from tests.faults.compare import compare
 from tests.faults.steps import STEPS, pause
 from tests.faults.world import Broken, World
@@ -21,7 +22,7 @@ async def run_sequence(world: World, seed: int, number: int, *, steps: int = STE
     """
     random = Random(f"{seed}:{number}")
     started = time.monotonic()
-    world.steps, world.broken = [], []
+    world.begin()
     try:
         done = 0
         while done < steps:

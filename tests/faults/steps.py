@@ -27,6 +27,9 @@ from tests.faults.world import SERVICES, World
 
 Step = Callable[[World, Random], Awaitable[str | None]]
 STEPS: dict[Step, int] = {}
+PROCESS_OF = {
+    "posting": "api", "book": "api", "relay": "relay", "relayer": "relayer", "settling": "settle", "islands": "islands",
+}  # fmt: skip
 LIES = ("energy", "price", "buyer", "seller")
 
 
@@ -40,12 +43,9 @@ def step(weight: int) -> Callable[[Step], Step]:
     return register
 
 
-TRIED_ELSEWHERE = ("book", "relayer", "islands")  # tests/backend/market kills these in lives of orders and matches
-
-
 @cache
 def failpoints() -> dict[str, list[str]]:
-    """Every failpoint of a life of trades by the process that passes it, read from the sources."""
+    """Every failpoint by the process that passes it, read from the sources."""
     found: dict[str, set[str]] = {}
     for path in sorted(Path(ROOT, "backend").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -53,15 +53,15 @@ def failpoints() -> dict[str, list[str]]:
                 (argument,) = node.args
                 assert isinstance(argument, ast.Constant), f"{path}: a failpoint's name is not a text"
                 name = str(argument.value)
-                if name.partition(".")[0] not in TRIED_ELSEWHERE:
-                    found.setdefault(process_of(name), set()).add(name)
+                found.setdefault(process_of(name), set()).add(name)
     return {process: sorted(names) for process, names in found.items()}
 
 
 def process_of(name: str) -> str:
-    """The process in which a failpoint is tried: `posting` in the api, `settling` in the worker's task."""
-    domain = name.partition(".")[0]
-    return {"posting": "api", "relay": "relay", "settling": "settle"}.get(domain, "follower")
+    """The process that passes a failpoint; `settle`, `gates` and `islands` are tasks of the worker."""
+    if name.startswith("book.auction_"):
+        return "gates"
+    return PROCESS_OF.get(name.partition(".")[0], "follower")
 
 
 # --- trades -----------------------------------------------------------------------------------------------------------
@@ -217,12 +217,12 @@ async def reorganise(world: World, random: Random) -> str | None:
     if random.random() < 0.7:
         world.trading.fill(random, seller=random.choice((1, 2)), buyer=random.choice((3, 4)))
         world.chain.mine(2)
-        await _recorded(world)
+        await recorded(world)
     depth = min(random.choice((1, 3, 3, 5, 7)), world.chain.deepest())
     return f"reorganised: {world.chain.reorganise(depth, random)}" if depth > 0 else None
 
 
-async def _recorded(world: World) -> None:
+async def recorded(world: World) -> None:
     """Give the follower, if it lives and its node is well, half a second to come up to the chain."""
     for _ in range(25):
         if world.base.node.fault or not world.base.processes.children["follower"].running:
@@ -287,7 +287,7 @@ async def stop_postgres(world: World, random: Random) -> str:
     await asyncio.to_thread(wait_for, lambda: not server.process.running, timeout_s=30)
     await asyncio.sleep(random.choice((0.0, 0.3)))
     await asyncio.to_thread(server.start)
-    await world.base.db.close()  # our own connections are lost as well
+    await world.base.reconnect()  # our own connections are lost as well
     return f"PostgreSQL was stopped with {how.name} and came back"
 
 
@@ -333,8 +333,8 @@ async def node_is_well(world: World, random: Random) -> str | None:
 @step(5)
 async def read(world: World, random: Random) -> str:
     """Meters are read for an interval; what was read stays."""
-    interval = random.randrange(INTERVALS)
-    start = datetime.fromtimestamp(DELIVERY + INTERVAL_S * interval, UTC)
+    begin = random.choice([*(DELIVERY + INTERVAL_S * place for place in range(INTERVALS)), *world.market.starts()[:2]])
+    start = datetime.fromtimestamp(begin, UTC)
     houses = random.sample(sorted(world.town.houses), random.randint(1, len(world.town.houses)))
     async with world.base.db.begin() as session:
         for house in houses:
@@ -350,7 +350,7 @@ async def read(world: World, random: Random) -> str:
                 },
             )  # fmt: skip
     await _announce(world, houses, start)
-    return f"meters {houses} are read for interval {interval}"
+    return f"meters {houses} are read for {start}"
 
 
 @step(5)

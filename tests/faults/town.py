@@ -3,7 +3,7 @@
 
 Accounts 1 to 4 belong to the persons 1 to 4 and own meters 101 to 104. Account 5 (meter 105) is person 1's second
 wallet. Account 6 (meter 106) is nobody's. Account 7 has no meter. Account 8 (meter 108) was person 3's and becomes
-person 4's at `handover`, a time of the chain.
+person 4's at `handover`, a time of the chain. Account 60 settles what the book has matched, and signs nothing else.
 """
 
 from __future__ import annotations
@@ -28,6 +28,14 @@ OWNER_OF = {1: 1, 2: 2, 3: 3, 4: 4, 5: 1}
 METERED = (1, 2, 3, 4, 5, 6, 8)
 HANDED_OVER = 8
 HANDOVER_AFTER_S = 60
+RELAYER = 60
+ACCOUNTS = 61
+CAPACITY_W = 20_000_000
+MARKET = """
+INSERT INTO community_markets (org_id, community, gate_closure_s, community_fee_micro_per_kwh, grid_fee_micro_per_kwh,
+    retail_price_micro_per_kwh, feed_in_price_micro_per_kwh, updated_at)
+VALUES (:org, :number, -3600, 2_001, '{"north": 5000, "south": 3000}', 350_000, 80_000, now())
+"""  # gates close an hour after delivery starts, so that orders meet in intervals that are over and can be settled
 
 
 @dataclass
@@ -46,7 +54,9 @@ class Town:
 
 
 async def settle_in(db: Database, stage: Stage) -> Town:
-    """Store the people and enrol the meters that the stage has not enrolled."""
+    """Store the people and their market, enrol the meters that the stage has not enrolled, let account 60 settle."""
+    functions = stage.contract.functions
+    stage.send(0, functions.grantRole(functions.SETTLER_ROLE().call(), stage.anvil.accounts[RELAYER].address))
     for number in (5, 6, HANDED_OVER):
         owner = stage.anvil.accounts[number].address
         stage.send(0, stage.contract.functions.enrolMeter(100 + number, owner, COMMUNITY, "0x" + "00" * 20))
@@ -61,6 +71,7 @@ async def settle_in(db: Database, stage: Stage) -> Town:
                         now(), now())"""),
             {"id": org_id, "number": COMMUNITY},
         )
+        await session.execute(text(MARKET), {"org": org_id, "number": COMMUNITY})
         for number, user in town.people.items():
             await session.execute(
                 text("INSERT INTO users (id, name, created_at) VALUES (:id, :name, now())"),
@@ -70,10 +81,13 @@ async def settle_in(db: Database, stage: Stage) -> Town:
         for number, house in town.houses.items():
             await session.execute(
                 text("""INSERT INTO houses (id, owner_id, org_id, name, meter, capacity_w, latitude, longitude,
-                            reading_minutes, created_at, updated_at)
-                        VALUES (:id, :owner, :org, 'home', :meter, 8000, 34.1, -117.4, 15, now(), now())"""),
-                {"id": house, "owner": town.people[OWNER_OF[number]], "org": org_id, "meter": 100 + number},
-            )
+                            reading_minutes, zone, created_at, updated_at)
+                        VALUES (:id, :owner, :org, 'home', :meter, :w, 34.1, -117.4, 15, :zone, now(), now())"""),
+                {
+                    "id": house, "owner": town.people[OWNER_OF[number]], "org": org_id, "meter": 100 + number,
+                    "w": CAPACITY_W, "zone": "north" if number % 2 else "south",
+                },
+            )  # fmt: skip
     return town
 
 

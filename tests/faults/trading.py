@@ -16,6 +16,7 @@ INTERVALS = 4
 INTERVAL_S = 900
 PRICES = (180_000, 240_000, 333_333)
 TRADE_LOGGED_TOPIC = "EnergyTradeLogged"
+FOREIGN_NONCES = 2**62  # settlement nonces of pairs that no book has matched; the market's own never come so far
 UNMETERED = 7
 NEWCOMERS = range(10, 60)
 
@@ -47,7 +48,8 @@ class Trading:
         self._newcomers = list(NEWCOMERS)
         self._settled_in: list[int] = []
 
-    def _fresh(self) -> int:
+    def fresh_nonce(self) -> int:
+        """A nonce that no transaction has used."""
         self._nonce += 1
         return self._nonce
 
@@ -95,24 +97,25 @@ class Trading:
             self._offers.append((seller, order, signature))
         buyer = buyer or random.choice([account for account in METERED if account != seller])
         energy_wh = energy_wh or random.randint(1, 3_500)
-        nonce = self._fresh()
+        nonce = self.fresh_nonce()
         call = self.stage.contract.functions.fillOffer(order, signature, nonce, energy_wh, 100 + buyer)
         sent = self._send(buyer, call, f"fill {seller}→{buyer} {energy_wh} Wh", release)
         return self._keep(Made(sent, seller, buyer, energy_wh, order[8], self.id_of(buyer, nonce), False))
 
     def match(self, random: Random) -> Made:
-        """The settler logs a pair that the market matched."""
+        """Another settler than the market's relayer logs a pair that no book has matched."""
         seller, buyer = random.sample(METERED, 2)
         interval, price, energy_wh = random.randrange(INTERVALS), random.choice(PRICES), random.randint(1, 3_000)
         values = {"matched": True, "energy_wh": energy_wh, "interval": interval, "price": price}
         offer, offer_signature = self.order(random, seller, is_bid=False, **values)
         bid, bid_signature = self.order(random, buyer, is_bid=True, **values)
-        nonce = self._fresh()
+        nonce = FOREIGN_NONCES + self.fresh_nonce()
         call = self.stage.contract.functions.settleMatched(
             [(offer, bid, offer_signature, bid_signature, nonce, energy_wh, price)]
         )
         sent = self._send(0, call, f"match {seller}→{buyer} {energy_wh} Wh", True)
-        return self._keep(Made(sent, seller, buyer, energy_wh, price, self.id_of(0, nonce), False))
+        trade_id = self.stage.deployment.address + self.id_of(0, nonce)[20:]
+        return self._keep(Made(sent, seller, buyer, energy_wh, price, trade_id, False))
 
     def log(self, random: Random, *, release: bool = True, parties: tuple[int, int] | None = None) -> Made:
         """One party logs a trade alone."""
@@ -127,7 +130,7 @@ class Trading:
     def batch(self, random: Random) -> Made:
         """One party logs several trades in one transaction, two of them alike."""
         caller, other = random.sample(METERED, 2)
-        nonce, count = self._fresh(), random.randint(2, 4)
+        nonce, count = self.fresh_nonce(), random.randint(2, 4)
         sells = [random.random() < 0.5 for _ in range(count)]
         amounts = [(random.randint(1, 2_000), random.choice(PRICES)) for _ in range(count)]
         sells[1], amounts[1] = sells[0], amounts[0]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -13,15 +14,22 @@ from sqlalchemy import text
 
 from backend.chain import queries
 from backend.core.units import micro_to_price, wh_to_kwh
+from backend.market.orders.reservations import HELD_FOR, release_lapsed
+from backend.market.orders.typed_data import Domain
 from tests.faults.ground import CONFIRMATIONS, FINALITY_DEPTH, Ground, ground
+from tests.faults.market import Market
 from tests.faults.processes import Child
-from tests.faults.town import Api, Town
+from tests.faults.town import RELAYER, Api, Town
 from tests.faults.trading import Made, Trading
 
-SERVICES = ("api", "follower", "relay")
+SERVICES = ("api", "follower", "relay", "relayer")
 CATCH_UP_S = 45.0
 DROPPED_BLOCKS = 14
 _OPEN_STATES = ("INTENT", "SUBMITTED", "MINED")
+_UNDER_WAY = """
+SELECT state, settlement_nonce AS nonce, NULL AS hash FROM matches WHERE state IN ('MATCHED', 'SENT', 'CONFIRMED')
+UNION ALL SELECT state, nonce, encode(tx_hash, 'hex') FROM relay_transactions WHERE ended_at IS NULL
+"""
 
 
 class Broken(AssertionError):
@@ -40,9 +48,18 @@ class World:
         self.steps: list[str] = []
         self.promised: dict[str, str] = {}
         self.broken: list[str] = []
+        place = base.deployment
+        domain = Domain(place.chain_id, place.address, place.parent_hash)
+        self.market = Market(self.api, self.trading, domain, self.broken)
         self.retired: dict[str, int] = {}
         self.audited = self.orphaned = 0
         self._saying: set[asyncio.Task[None]] = set()
+
+    def begin(self) -> None:
+        """A sequence begins: nothing is done or broken yet, its own interval of the market is fresh."""
+        self.steps.clear()
+        self.broken.clear()
+        self.market.fresh += 1
 
     # --- people -----------------------------------------------------------------------------------------------------
 
@@ -108,6 +125,8 @@ class World:
         """Everything works again; every transaction is mined or replaced, and final. Raises Broken when a process
         ended by itself."""
         self.base.node.heal()
+        self.chain.ask_fee(0)
+        self.chain.endow(RELAYER, 10**20)
         for server in (self.base.postgres, self.base.redis):
             if not server.process.running:
                 await asyncio.to_thread(server.start)
@@ -119,11 +138,15 @@ class World:
                 self.base.processes.start(name)
         self.chain.resolve(random)
         self.chain.mine(FINALITY_DEPTH + CONFIRMATIONS + DROPPED_BLOCKS)
+        await self.quiesced()
         await self.caught_up()
-        settling = self.base.processes.start("settle")
-        code = await asyncio.to_thread(settling.wait, 30)
-        if code != 0:
-            raise Broken(f"settling ended with {code}:\n{self.base.processes.tail('settle')}")
+        for task in ("gates", "settle"):
+            running = self.base.processes.start(task)
+            code = await asyncio.to_thread(running.wait, 30)
+            if code != 0:
+                raise Broken(f"{task} ended with {code}:\n{self.base.processes.tail(task)}")
+        await release_lapsed(self.base.db, now=datetime.now(UTC) + HELD_FOR)
+        await self.quiesced()
         await self.caught_up()
 
     def note_end(self, name: str) -> None:
@@ -150,6 +173,19 @@ class World:
                 self.chain.mine()  # what is missing counts as dropped only after some blocks
             if stuck:
                 await asyncio.sleep(0.05)
+
+    async def quiesced(self, timeout_s: float = CATCH_UP_S) -> None:
+        """Return once every pair that was matched is final or taken out. Blocks are mined meanwhile. Raises Broken."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while under_way := await self.rows(_UNDER_WAY):
+            self.note_end("relayer")
+            if loop.time() > deadline or self.broken:
+                rows = [dict(row._mapping) for row in under_way[:5]]
+                tails = "\n".join(f"--- {name}\n{self.base.processes.tail(name)}" for name in ("relayer", "follower"))
+                raise Broken(f"{len(under_way)} under way after {timeout_s:.0f} s: {rows}; {self.broken}\n{tails}")
+            self.chain.mine()
+            await asyncio.sleep(0.04)
 
     async def lag(self) -> list[str]:
         """How far the follower is behind the chain, in words; empty: it has seen and checked all."""
