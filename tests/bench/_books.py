@@ -47,6 +47,14 @@ def median_s(work: Callable[[], object], runs: int) -> float:
     return statistics.median(times)
 
 
+def processor_s(work: Callable[[], object]) -> float:
+    """Processor time of one run: what a machine without other work would take."""
+    gc.collect()
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
 def print_growth(seconds: Mapping[int, float]) -> float:
     """Print times by size; returns the exponent k of n^k between the smallest and the largest (n log n: about 1.1)."""
     print(f"{'orders':>12} {'seconds':>10} {'µs/order':>10} {'ns/(n·log2 n)':>14}")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 
 from backend.market.clearing.auctions import clear_pay_as_bid, clear_uniform
-from tests.bench._books import FEES, median_s, print_growth, random_book
+from tests.bench._books import FEES, median_s, print_growth, processor_s, random_book
 from tests.bench._engines import ENGINES, python_of, run_engine
 from tests.bench._ground import report
 
@@ -39,6 +39,7 @@ def main() -> None:
     owned = random_book(options.orders, seed=2, owners=10)
     more = {
         "growth": growth,
+        "processor s": round(processor_s(lambda: clear_uniform(book)), 3),
         "pay-as-bid s": round(median_s(lambda: clear_pay_as_bid(zoned), 1), 3),
         "4 zones with fees s": round(median_s(lambda: clear_uniform(zoned, FEES), options.runs), 3),
         "10 owners s": round(median_s(lambda: clear_uniform(owned), options.runs), 3),

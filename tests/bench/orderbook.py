@@ -16,7 +16,7 @@ from backend.market.clearing.continuous import ContinuousBook
 from backend.market.clearing.fees import NO_FEES, Fees
 from backend.market.clearing.receipts import receipt_of
 from backend.market.clearing.types import Order, Rule
-from tests.bench._books import FEES, median_s, print_growth, random_book
+from tests.bench._books import FEES, median_s, print_growth, processor_s, random_book
 from tests.bench._engines import ENGINES, python_of, run_engine
 from tests.bench._ground import report
 
@@ -56,6 +56,7 @@ def main() -> None:
     small = random_book(RECEIPTED, seed=2)
     more = {
         "growth": growth,
+        "orders per processor second": round(2 * options.orders / processor_s(lambda: play(book))),
         "matches": play(book),
         "4 zones with fees, orders/s": round(2 * options.orders / median_s(lambda: play(zoned, FEES), options.runs)),
         "with receipts, orders/s": round(2 * RECEIPTED / median_s(lambda: play_with_receipts(small), 1)),
