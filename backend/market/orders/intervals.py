@@ -3,10 +3,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from backend.core.db import Database
 from backend.core.envelope import PageParams
-from backend.market.orders.types import IntervalState, MarketRules
+from backend.market.orders.types import IntervalState, MarketRules, at
 
 _BOOKS = """
 SELECT delivery_start, closes_at, closed_at, version, last_price_micro_per_kwh FROM books
@@ -38,10 +39,9 @@ async def list_intervals(
     """A page of the intervals that start in [since, until), in order, and how many there are."""
     step = timedelta(minutes=rules.delivery_minutes)
     length_s = rules.delivery_minutes * 60
-    lead = timedelta(seconds=-since.timestamp() % length_s)
-    first = since + lead
-    total = max(0, -int(-(until - first) // step))
-    starts = [first + step * number for number in range(page.offset, min(total, page.offset + page.limit))]
+    first, last = (-(-ceil(time.timestamp()) // length_s) for time in (since, until))
+    total = max(0, last - first)
+    starts = [at((first + number) * length_s) for number in range(page.offset, min(total, page.offset + page.limit))]
     if not starts:
         return [], total
     reach = (chain, rules.community, starts[0], starts[-1] + step)

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP edge of communities' markets: rules, delivery intervals, books and auctions. Everybody may read them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime
 
 from backend.accounts.deps import SIGNED_IN, ServiceDb, require_org_role
 from backend.accounts.errors import OrganizationNotFound, RoleMissing
@@ -20,15 +19,15 @@ from backend.market.book.types import BookKey
 from backend.market.orders import queries, service
 from backend.market.orders.errors import CommunityNotFound, RangeTooLong, RulesRefused
 from backend.market.orders.intervals import list_intervals
-from backend.market.orders.market_schemas import AuctionOut, BookOut, IntervalOut, RulesIn, RulesOut
+from backend.market.orders.market_schemas import AuctionOut, BookOut, IntervalOut, Moment, RulesIn, RulesOut
 from backend.market.orders.parts import chain_of
 
 market = APIRouter(prefix="/api/market", tags=["market"], route_class=EnvelopeRoute)
 community_market = APIRouter(prefix="/api/organizations", tags=["market"], route_class=EnvelopeRoute)
 LONGEST = timedelta(days=31)
 Community = Annotated[int, Query(ge=1, lt=2**32, description="the community's number on chain")]
-From = Annotated[AwareDatetime, Query(alias="from", description="start of delivery, inclusive")]
-To = Annotated[AwareDatetime, Query(alias="to", description="start of delivery, exclusive; at most 31 days later")]
+From = Annotated[Moment, Query(alias="from", description="start of delivery, inclusive")]
+To = Annotated[Moment, Query(alias="to", description="start of delivery, exclusive; at most 31 days later")]
 
 
 @market.get("/rules", responses=refusals(CommunityNotFound))
@@ -68,7 +67,7 @@ async def get_book(
     request: Request,
     service_db: ServiceDb,
     community: Community,
-    delivery_start: Annotated[AwareDatetime, Query(alias="deliveryStart")],
+    delivery_start: Annotated[Moment, Query(alias="deliveryStart")],
 ) -> BookOut:
     """Levels of both sides, best first, and the last trades of an interval."""
     key = BookKey(chain_of(request).id, community, delivery_start)
@@ -94,6 +93,6 @@ async def get_auctions(
     return Paged(items=[AuctionOut.of(one) for one in found], page=page.page, limit=page.limit, total=total)
 
 
-def _check_range(since: AwareDatetime, until: AwareDatetime) -> None:
+def _check_range(since: datetime, until: datetime) -> None:
     if not timedelta() <= until - since <= LONGEST:
         raise RangeTooLong(since=since, until=until, longest_days=LONGEST.days)

@@ -5,7 +5,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime
 
 from backend.accounts.deps import SIGNED_IN, Acting, CurrentUser, Db, OrgScope, ServiceDb
 from backend.accounts.errors import OrganizationNeeded, OrganizationNotFound
@@ -19,6 +18,7 @@ from backend.market.clearing.types import Side
 from backend.market.islands.errors import PriceAboveCap
 from backend.market.orders import cancelling, drafts, errors, queries, reservations
 from backend.market.orders.intake import Intake
+from backend.market.orders.market_schemas import Moment
 from backend.market.orders.parts import chain_of, intake_of
 from backend.market.orders.queries import OrderFilter
 from backend.market.orders.schemas import (
@@ -44,8 +44,8 @@ UNFIT = (
     errors.OrderMalformed, errors.TakerWrong, errors.MeterNotYours, errors.IntervalWrong, errors.ClockWrong,
     errors.OrderExpired, errors.ExpiryRefused, errors.PriceRefused, errors.FactorRefused, PriceAboveCap,
 )  # fmt: skip
-From = Annotated[AwareDatetime | None, Query(alias="from", description="start of delivery, inclusive")]
-To = Annotated[AwareDatetime | None, Query(alias="to", description="start of delivery, exclusive")]
+From = Annotated[Moment | None, Query(alias="from", description="start of delivery, inclusive")]
+To = Annotated[Moment | None, Query(alias="to", description="start of delivery, exclusive")]
 
 
 @orders.post(

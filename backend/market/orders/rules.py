@@ -69,6 +69,8 @@ async def put_rules(
         changed = {name: value for name, value in changes.items() if getattr(before, name) != value}
         if after.min_price_micro_per_kwh > after.max_price_micro_per_kwh:
             raise RulesRefused("The lowest price is above the highest")
+        if after.gate_closure_s >= after.gate_opening_s:
+            raise RulesRefused("The gate would close before it opens")
         if changed:
             after = replace(after, updated_at=now)
             await _store(session, after, actor, changed, now)

@@ -5,20 +5,29 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, Field
 
 from backend.core.envelope import ApiModel
 from backend.core.units import Address, EnergyKwh, EnergyKwhIn, Hash32, Money, PricePerKwh, format_hex, wh_to_kwh
 from backend.market.book.types import Ended, Placed
 from backend.market.clearing.types import Side
 from backend.market.orders.drafts import Draft
-from backend.market.orders.market_schemas import Limit
+from backend.market.orders.market_schemas import Limit, Moment
 from backend.market.orders.reservations import Reservation
 from backend.market.orders.typed_data import Order, message_of
 from backend.market.orders.types import MatchView, NewOrder, OfferView, OrderKind, OrderState, OrderView, Venue
 
 MAX_SIGNATURE_TEXT = 2 + 2 * 4096
+
+
+def _whole(value: datetime) -> datetime:
+    if value.microsecond:
+        raise ValueError("orders know whole seconds only")
+    return value
+
+
 Energy = Annotated[EnergyKwhIn, Field(gt=0, le=2**32 - 1)]
+WholeSeconds = Annotated[Moment, AfterValidator(_whole)]
 Word32 = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -27,14 +36,14 @@ class DraftIn(ApiModel):
 
     house_id: UUID
     side: Side
-    delivery_start: AwareDatetime
+    delivery_start: WholeSeconds
     energy_kwh: Energy
     min_fill_kwh: Annotated[EnergyKwhIn, Field(ge=0, le=2**32 - 1)] = 0
     price_per_kwh: Limit
     kind: OrderKind = OrderKind.LIMIT
     venue: Venue = Venue.BOOK
     taker: Address | None = None
-    expiry: AwareDatetime | None = None
+    expiry: WholeSeconds | None = None
 
 
 class DraftOut(ApiModel):
@@ -81,7 +90,7 @@ class OrderIn(ApiModel):
     order: OrderMessage
     signature: Annotated[str, Field(pattern=r"^0x([0-9a-fA-F]{2})+$", max_length=MAX_SIGNATURE_TEXT)]
     kind: OrderKind = OrderKind.LIMIT
-    client_time: AwareDatetime | None = None
+    client_time: Moment | None = None
 
     def raw_signature(self) -> bytes:
         """The signature's bytes."""

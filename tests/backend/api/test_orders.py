@@ -101,6 +101,10 @@ async def test_orders__client_with_a_wrong_clock__is_refused_with_both_times(tra
     status, error = await seller.place(await seller.draft("offer"), clientTime=wrong)
 
     assert (status, error["code"]) == (422, "order.clock")
+    for start in ("1969-12-31T23:45:00Z", "2026-06-01T00:00:00.5Z", "9999-12-31T23:45:00Z", "2026-06-01T00:00:00"):
+        wanted = {"houseId": str(seller.site.town.houses[1]), "side": "offer", "energyKwh": "1", "pricePerKwh": "0.24"}
+        asked = await seller.ask("POST", "/api/market/orders/drafts", json=wanted | {"deliveryStart": start})
+        assert asked[0] == 422, start
     assert {"client_time", "server_time"} <= error["details"].keys()
 
 
@@ -150,6 +154,7 @@ async def test_rules__changed_by_an_operator__count_for_drafts_and_are_logged(
 
     refused = await member.ask("PUT", path, json=changes)
     contradiction = await operator.ask("PUT", path, json={"minPricePerKwh": "0.3", "maxPricePerKwh": "0.2"})
+    never_open = await operator.ask("PUT", path, json={"gateOpeningS": 3600, "gateClosureS": 3600})
     status, after = await operator.ask("PUT", path, json=changes)
     wanted = {
         "houseId": str(site.town.houses[2]), "side": "bid", "deliveryStart": member.start, "energyKwh": "1",
@@ -166,6 +171,7 @@ async def test_rules__changed_by_an_operator__count_for_drafts_and_are_logged(
 
     assert before["maxPricePerKwh"] == "1099511.627775"
     assert (refused[0], contradiction[1]["code"], status) == (403, "market.rules", 200)
+    assert (never_open[0], never_open[1]["code"]) == (422, "market.rules")
     assert (after["maxPricePerKwh"], after["gridFeesPerKwh"]) == ("0.2", {"north": "0.01"})
     assert (dear[0], dear[1]["code"], lanes.used) == (422, "order.price", 0)
     assert [interval["state"] for interval in intervals] == ["closed"] * 2 + [intervals[2]["state"], "open"]
