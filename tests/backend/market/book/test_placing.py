@@ -9,6 +9,7 @@ import pytest
 from backend.core.clock import utc_now
 from backend.market.book import service
 from backend.market.book.errors import AuctionTakesLimits
+from backend.market.book.types import Placed
 from backend.market.clearing.receipts import faults_of, reclear
 from backend.market.clearing.types import Side
 from backend.market.orders.errors import (
@@ -20,6 +21,8 @@ from backend.market.orders.errors import (
     OverCapacity,
 )
 from backend.market.orders.types import OrderKind, OrderState
+from tests.backend.market.book.replay import check_book
+from tests.support.databases import Cluster, DatabaseUrls
 from tests.support.square import CONTRACT, FACTOR, Square
 
 
@@ -194,3 +197,19 @@ async def test_book_view__after_partial_fills__sums_what_is_left(square: Square)
         (Side.OFFER, 240_000, 1_700, 2), (Side.OFFER, 250_000, 1_000, 1), (Side.BID, 200_000, 1_000, 1),
     ]  # fmt: skip
     assert (view.best(Side.OFFER), view.best(Side.BID), view.row.version) == (240_000, 200_000, 5)
+
+
+async def test_place__connections_die__the_next_orders_find_the_book_as_it_is(
+    square: Square, cluster: Cluster, databases: DatabaseUrls
+) -> None:
+    engine = square.engine()
+    await square.sell(engine, 1)
+    cluster.server.psql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{databases.name}'")
+
+    answers = await asyncio.gather(*(square.buy(engine, person) for person in (2, 3)), return_exceptions=True)
+    answers.append(await square.buy(engine, 4))
+
+    placed = [answer for answer in answers if isinstance(answer, Placed)]
+    assert sum(match.energy_wh for answer in placed for match in answer.matches) == 1_000
+    assert len(await square.rows("SELECT 1 FROM orders")) == 1 + len(placed)
+    assert await check_book(square, square.key) == 1
