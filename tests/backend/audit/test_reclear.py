@@ -234,7 +234,7 @@ async def test_audit__whole_run__clears_receipts_too(books, run_audit):
     assert report.to_json()["receiptsCleared"] == 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(orders=orders_of(8), fees=fees_drawn(), rule=st.sampled_from([Rule.UNIFORM, Rule.PAY_AS_BID]))
 def test_cleared_again__any_auction__agrees_with_the_market(orders, fees, rule):
     receipt = json.loads(json.dumps(receipt_of(rule, orders, fees)))

@@ -27,7 +27,7 @@ BOTH = pytest.mark.parametrize("clear", [clear_uniform, clear_pay_as_bid])
 
 
 @BOTH
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(orders=orders_of(), fees=fees_drawn())
 def test_clear__any_small_book__trades_what_brute_force_finds(clear, orders, fees):
     cleared = clear(orders, fees)
@@ -46,7 +46,7 @@ def test_clear__shuffled_book__gives_the_same(clear, orders, fees, seed):
     assert clear(shuffled, fees) == clear(orders, fees) == clear(orders, fees)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(orders=orders_of(), fees=fees_drawn())
 def test_clear_uniform__a_book__has_one_price_inside_its_interval(orders, fees):
     cleared = clear_uniform(orders, fees)
@@ -59,7 +59,7 @@ def test_clear_uniform__a_book__has_one_price_inside_its_interval(orders, fees):
             assert most_energy(willing(orders, fees, edge), fees) == cleared.volume_wh
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(orders=orders_of(houses=60), fees=fees_drawn())
 def test_clear_uniform__different_owners__leaves_no_order_that_would_have_taken_the_price(orders, fees):
     one_each = [Order(o.id, o.side, o.energy_wh, o.price_micro, o.time, house=f"{o.id}", zone=o.zone) for o in orders]
@@ -73,7 +73,7 @@ def test_clear_uniform__different_owners__leaves_no_order_that_would_have_taken_
 
 
 @BOTH
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(orders=orders_of(), fees=fees_drawn())
 def test_clear__a_book__serves_price_then_time_then_id(clear, orders, fees):
     cleared = clear(orders, fees)
@@ -87,7 +87,7 @@ def test_clear__a_book__serves_price_then_time_then_id(clear, orders, fees):
             waiting = waiting or traded[order.id] < order.energy_wh
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(orders=orders_of(), fees=fees_drawn())
 def test_clear_pay_as_bid__a_book__every_buyer_pays_his_limit_for_the_same_amounts(orders, fees):
     by_id = {order.id: order for order in orders}
@@ -204,7 +204,7 @@ def test_order__value_out_of_range__is_refused_by_name(field, value):
         make_order(Side.BID, 1, **{field: value})
 
 
-@pytest.mark.parametrize("owners", [40, 12, 3])
+@pytest.mark.parametrize("owners", [25, 12, 3])
 def test_clear__200_orders__trades_what_highs_finds(owners):
     chance = random.Random(owners)
     fees = Fees(1_001, {"north": 700, "south": 90})

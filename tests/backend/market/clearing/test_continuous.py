@@ -54,7 +54,7 @@ def play(orders: Sequence[Order], fees: Fees) -> tuple[ContinuousBook, list[Matc
     return book, [match for order in orders for match in book.place(order)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(orders=arrivals(), fees=fees_drawn())
 def test_place__any_arrivals__matches_like_the_list_book(orders, fees):
     book, matches = play(orders, fees)
@@ -67,7 +67,7 @@ def test_place__any_arrivals__matches_like_the_list_book(orders, fees):
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(orders=arrivals(), fees=fees_drawn())
 def test_place__a_match__money_adds_up_and_nobody_pays_past_his_limit(orders, fees):
     by_id = {order.id: order for order in orders}
@@ -81,7 +81,7 @@ def test_place__a_match__money_adds_up_and_nobody_pays_past_his_limit(orders, fe
         assert amounts.seller_gets_micro >= match.energy_wh * offer.price_micro // 1000
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(orders=arrivals(), fees=fees_drawn(), cut=st.integers(0, 20), seed=st.randoms(use_true_random=False))
 def test_restore__in_any_sequence__goes_on_as_if_never_stopped(orders, fees, cut, seed):
     book, _ = play(orders[:cut], fees)
@@ -97,7 +97,7 @@ def test_restore__in_any_sequence__goes_on_as_if_never_stopped(orders, fees, cut
         assert rebuilt.place(order) == book.place(order)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(orders=arrivals(), fees=fees_drawn(), gone=st.sets(st.integers(0, 19)))
 def test_cancel__some_orders__the_rest_matches_as_if_they_had_not_been(orders, fees, gone):
     half = len(orders) // 2
@@ -116,7 +116,7 @@ def test_cancel__some_orders__the_rest_matches_as_if_they_had_not_been(orders, f
     assert [book.place(order) for order in orders[half:]] == [other.place(order) for order in orders[half:]]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(orders=arrivals(), fees=fees_drawn())
 def test_levels__after_any_arrivals__sum_up_what_rests(orders, fees):
     book, _ = play(orders, fees)

@@ -32,7 +32,7 @@ def kept(receipt):
     return json.loads(json.dumps(receipt))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(orders=arrivals(), fees=fees_drawn())
 def test_receipt_of__each_placement__clears_again_to_its_matches(orders, fees):
     book = ContinuousBook(fees)
