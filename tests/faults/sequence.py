@@ -6,7 +6,8 @@ from __future__ import annotations
 import time
 from random import Random
 
-from tests.faults import market_steps as _registered  # noqa: F401  # its steps are drawn like the others
+from tests.faults import carbon_steps as _carbon  # noqa: F401  # its steps are drawn like the others
+from tests.faults import market_steps as _market  # noqa: F401  # and so are these
 from tests.faults.compare import compare
 from tests.faults.steps import STEPS, pause
 from tests.faults.world import Broken, World
