@@ -244,7 +244,7 @@ BUGS = (
                 "    assert operator\n",
             ),
         ),
-        "seed:11:12",
+        f"{MARKET}/settlement/test_corrections.py",
     ),
     Bug(
         "changed readings do not wait for a settlement under way",
