@@ -11,6 +11,9 @@ import pytest_asyncio
 
 from tests.faults.world import World, open_world
 
+WORLDS = 4
+"""How many worlds the tests are dealt to; they live beside each other where pytest has so many workers."""
+
 
 class Worlds:
     """`world()` opens the world at first, and another one after `ruined()`."""

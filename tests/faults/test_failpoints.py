@@ -1,28 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every failpoint of the product kills its process once, on the way through a life of trades; nothing is lost.
 
-The names are read from the sources: a failpoint that this life does not pass makes its test fail.
+The names are read from the sources: a failpoint that this life does not pass makes its test fail. Those of `ELSEWHERE`
+are passed by lives that the tests of their own parts lead.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 
 import pytest
 from sqlalchemy import text
 
+from backend.market.book import engine
+from backend.market.islands import running as islands
+from backend.market.relayer import relayer
+from scripts.embedded.process import ROOT
 from tests.backend.audit.stage import DELIVERY
+from tests.backend.market.book.test_processes import DEATHS
 from tests.faults.compare import compare
+from tests.faults.conftest import WORLDS
 from tests.faults.ground import FINALITY_DEPTH
+from tests.faults.market_steps import auction
 from tests.faults.processes import Child
 from tests.faults.steps import failpoints
 from tests.faults.trading import INTERVAL_S
 from tests.faults.world import World
 
-CASES = [(process, name) for process, names in failpoints().items() for name in names]
+ELSEWHERE = {
+    "tests.backend.market.book.test_processes": engine.FAILPOINTS,
+    "tests.backend.market.relayer.test_transactions": relayer.FAILPOINTS,
+    "tests.backend.market.islands.test_killed": islands.FAILPOINTS,
+}
+CASES = [
+    (process, name)
+    for process, names in failpoints().items()
+    for name in names
+    if name not in itertools.chain(*ELSEWHERE.values())
+]
 SETTINGS = {"follower.after_agreement": {"GRIDX_SECOND_NODE": "true"}}  # passed only where two nodes have to agree
 READ_INTERVAL = 2_000
 KILLED = -9
@@ -50,6 +70,18 @@ async def _follow(world: World, child: Child) -> None:
         await asyncio.sleep(0.02)
 
 
+async def _wait_for_gate(world: World, random: Random) -> None:
+    """Orders that suit each other rest in a book that is auctioned, and its gate closes."""
+    world.begin()
+    await auction(world, random)
+    await world.heard()
+    closing = (
+        "UPDATE books SET closes_at = now() - interval '1 second' WHERE rule <> 'continuous' AND closed_at IS NULL"
+    )
+    async with world.base.db.begin() as session:
+        await session.execute(text(closing))
+
+
 async def _live(world: World, process: str, start: Callable[[], Child], random: Random) -> Child:
     """Everything that can happen to trades: made, consented, claimed, lost with their blocks, mined again, final.
 
@@ -57,6 +89,9 @@ async def _live(world: World, process: str, start: Callable[[], Child], random: 
     mends what was lost.
     """
     trading, chain, processes = world.trading, world.chain, world.base.processes
+    if process == "gates":
+        await _wait_for_gate(world, random)
+        return start()
     if process != "settle":
         processes.kill(process)
     filled = trading.fill(random, seller=1, buyer=2, interval=READ_INTERVAL, energy_wh=2_000)
@@ -91,12 +126,21 @@ async def _live(world: World, process: str, start: Callable[[], Child], random: 
     return start() if process == "settle" else child
 
 
+def test_failpoints__of_the_sources__are_each_tried_once() -> None:
+    sources = [name for names in failpoints().values() for name in names]
+    dying = [name for _, name in CASES] + list(itertools.chain(*ELSEWHERE.values()))
+
+    assert sorted(sources) == sorted(dying)
+    assert all(Path(ROOT, *module.split(".")).with_suffix(".py").exists() for module in ELSEWHERE)
+    assert {death.partition(":")[0] for death in DEATHS} == set(engine.FAILPOINTS)
+
+
 @pytest.mark.timeout(180)
 @pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize(
     ("process", "name"),
     [
-        pytest.param(process, name, id=name, marks=pytest.mark.xdist_group(f"world-{place % 2}"))
+        pytest.param(process, name, id=name, marks=pytest.mark.xdist_group(f"world-{place % WORLDS}"))
         for place, (process, name) in enumerate(CASES)
     ],
 )

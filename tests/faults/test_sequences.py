@@ -7,12 +7,12 @@ import os
 
 import pytest
 
+from tests.faults.conftest import WORLDS
 from tests.faults.sequence import run_sequence
 from tests.faults.world import World
 
 SEQUENCES = 26
 SEED = int(os.environ.get("SEED") or 1)
-WORLDS = 2  # run beside each other, where pytest has two workers
 
 
 @pytest.mark.timeout(300)

@@ -23,6 +23,7 @@ from tests.faults.town import RELAYER, Api, Town
 from tests.faults.trading import Made, Trading
 
 SERVICES = ("api", "follower", "relay", "relayer")
+TASKS = ("gates", "settle")  # what the worker does from time to time
 CATCH_UP_S = 45.0
 DROPPED_BLOCKS = 14
 _OPEN_STATES = ("INTENT", "SUBMITTED", "MINED")
@@ -140,8 +141,8 @@ class World:
         self.chain.mine(FINALITY_DEPTH + CONFIRMATIONS + DROPPED_BLOCKS)
         await self.quiesced()
         await self.caught_up()
-        for task in ("gates", "settle"):
-            running = self.base.processes.start(task)
+        running_tasks = {task: self.base.processes.start(task) for task in TASKS}
+        for task, running in running_tasks.items():
             code = await asyncio.to_thread(running.wait, 30)
             if code != 0:
                 raise Broken(f"{task} ended with {code}:\n{self.base.processes.tail(task)}")
