@@ -18,6 +18,8 @@ from pathlib import Path
 
 from scripts.embedded.process import ROOT
 from tests.faults.planted import BUGS, Bug
+from tests.faults.planted_market import MARKET_BUGS
+from tests.faults.planted_orders import ORDER_BUGS
 from tests.faults.planted_relayer import RELAYER_BUGS
 
 LINKED = ("node_modules", ".build", ".tools", ".venv")
@@ -92,7 +94,7 @@ def main() -> int:
     parser.add_argument("--only", default="")
     parser.add_argument("--no-baseline", action="store_true", help="skip the catchers' runs without a bug")
     given = parser.parse_args()
-    bugs = [bug for bug in (*BUGS, *RELAYER_BUGS) if given.only in bug.name]
+    bugs = [bug for bug in (*BUGS, *MARKET_BUGS, *ORDER_BUGS, *RELAYER_BUGS) if given.only in bug.name]
     folder = Path(tempfile.mkdtemp(prefix="gridx-mutants-"))
     try:
         copy_tree(folder)

@@ -40,11 +40,13 @@ class Chain:
 
 
 class Maker:
-    """One maker's lanes as the table keeps them; orders are logged up to some intervals after their delivery."""
+    """One maker's lanes as the table keeps them. Drafts may be placed until their gate closes, at delivery; what was
+    placed is logged at any time after it."""
 
     def __init__(self) -> None:
         self.lanes: dict[int, tuple[datetime, int]] = {}
         self.chain = Chain()
+        self.drafts: list[tuple[int, datetime]] = []
         self.unsettled: list[tuple[int, datetime]] = []
         self.given: Counter[tuple[int, datetime]] = Counter()
 
@@ -63,7 +65,13 @@ class Maker:
         self.lanes |= {number: (start, used) for number, used in chosen.lanes.items()}
         for slot in chosen.slots:
             self.given[slot, start] += 1
-            self.unsettled.append((slot, start))
+            self.drafts.append((slot, start))
+
+    def place(self, now: datetime, count: int) -> None:
+        """Hand in some of the drafts whose gate is open; the others are void."""
+        self.drafts = [draft for draft in self.drafts if now < draft[1]]
+        self.unsettled += self.drafts[:count]
+        del self.drafts[:count]
 
 
 @given(STEPS)
@@ -74,12 +82,14 @@ def test_choose__any_trading__shares_no_position_and_kills_no_order(steps: list[
     for ahead, count, settles, hours in steps:
         now += timedelta(hours=hours)
         quarter = T0 + (now - T0) // QUARTER * QUARTER
+        maker.place(now, count // 2)
         maker.hand_out(quarter + (1 + ahead) * QUARTER, count, now)
         due = [order for order in maker.unsettled if order[1] <= now] if settles else []
-        for slot, start in reversed(due):  # the latest first: the worst sequence for earlier orders
+        for slot, start in sorted(due, key=lambda order: order[1], reverse=True):  # the worst for earlier orders
             maker.chain.log(slot, start)
             maker.unsettled.remove((slot, start))
-    for slot, start in reversed(maker.unsettled):
+    maker.place(now, len(maker.drafts))
+    for slot, start in sorted(maker.unsettled, key=lambda order: order[1], reverse=True):
         maker.chain.log(slot, start)
 
     assert all(times == 1 for times in maker.given.values())
@@ -92,6 +102,7 @@ def test_choose__house_that_trades_each_interval__keeps_to_a_few_words() -> None
     for number in range(200):
         now = T0 + number * QUARTER
         maker.hand_out(now + QUARTER, 1, now)
+        maker.place(now, 1)
         for slot, start in [order for order in maker.unsettled if order[1] <= now]:
             maker.chain.log(slot, start)
             maker.unsettled.remove((slot, start))

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from backend.chain.types import Log
 from backend.core.clock import utc_now
@@ -60,9 +61,15 @@ async def test_reserve__two_buyers_at_the_same_instant__one_gets_the_rest(stall:
     other = Database(databases.service, pool_size=6)
     wishes = [Wish(offer_id, stall.square.people[buyer], 600) for buyer in (2, 3)]
 
-    outcomes = await asyncio.gather(
-        reserve(stall.db, wishes[0], now=utc_now()), reserve(other, wishes[1], now=utc_now()), return_exceptions=True
-    )
+    async with stall.db.begin() as session:
+        await session.execute(text("SELECT id FROM orders WHERE id = :id FOR UPDATE"), {"id": offer_id})
+        racing = [
+            asyncio.create_task(reserve(db, wish, now=utc_now()))
+            for db, wish in zip((stall.db, other), wishes, strict=True)
+        ]
+        while await session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) < 2:
+            pass
+    outcomes = await asyncio.gather(*racing, return_exceptions=True)
     await other.close()
 
     refused = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
