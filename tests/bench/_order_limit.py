@@ -23,7 +23,7 @@ _RECEIPT = """(SELECT md5('r' || :n::bigint)::uuid AS id, 1::smallint AS chain, 
 _PAIR = """(SELECT md5('m' || :n::bigint)::uuid AS id, 1::smallint AS chain, b.org_id, b.community, b.delivery_start,
     md5('r' || :n::bigint)::uuid AS receipt_id, o.id AS offer_id, b.id AS bid_id, o.user_id AS seller_id,
     b.user_id AS buyer_id, b.energy_wh, b.price_micro_per_kwh, 0::bigint AS seller_fee_micro,
-    0::bigint AS buyer_fee_micro, :nonce::bigint AS settlement_nonce, b.order_hash AS trade_id
+    0::bigint AS buyer_fee_micro
     FROM bench_orders b, bench_orders o WHERE b.n = :n::bigint AND o.n = :met::bigint) AS incoming"""
 _VERSION = f"""(SELECT chain, community, delivery_start, version + 1 AS version, version AS was, factor_id, closed_at,
     240000::bigint AS price FROM books WHERE {_BOOK})"""
@@ -33,7 +33,8 @@ FROM bench_orders o, bench_events e WHERE o.n = :n::bigint"""
 
 
 def _now(statement: str, rows: str) -> str:
-    return statement.replace("$1", "now()").format(rows=rows).strip()
+    contract = "decode(repeat('cc', 20), 'hex')"
+    return statement.replace("$1", "now()").replace("$2::bytea", contract).format(rows=rows).strip()
 
 
 SCRIPT = f"""SELECT nextval('bench_orders_n') AS n \\gset
@@ -42,7 +43,6 @@ BEGIN;
 SELECT version FROM books WHERE {_BOOK} FOR UPDATE;
 {_now(writing._INSERT_ORDERS, _NEW)};
 \\if :matches
-SELECT nextval('settlement_nonces') AS nonce \\gset
 {_now(writing._UPDATE_ORDERS, _MET)};
 {_now(writing._INSERT_RECEIPTS, _RECEIPT)};
 {_now(writing._INSERT_MATCHES, _PAIR)};

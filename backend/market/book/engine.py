@@ -110,7 +110,7 @@ class Engine:
             group, self._queue = self._queue[:GROUP_LIMIT], self._queue[GROUP_LIMIT:]
             await self._handle(group)
 
-    async def _handle(self, group: Sequence[_Waiting[Any]]) -> None:
+    async def _handle(self, group: list[_Waiting[Any]]) -> None:
         """Do what a group asks; when that fails, its halves, so that whoever is at fault fails alone."""
         for _ in range(_ATTEMPTS):
             try:
@@ -134,8 +134,8 @@ class Engine:
         await self._handle(group[:middle])
         await self._handle(group[middle:])
 
-    async def _settle(self, group: Sequence[_Waiting[Any]]) -> list[Placed | Ended | Refusal]:
-        """Do all of a group in one transaction; what became of each, in their sequence."""
+    async def _settle(self, group: list[_Waiting[Any]]) -> list[Placed | Ended | Refusal]:
+        """Do all of a group, and of those who join it, in one transaction; what became of each, in their sequence."""
         keys = {waiting.key for waiting in group}
         if unknown := [key for key in keys if key not in self._shelf]:
             async with self._db.begin() as session:
@@ -143,6 +143,7 @@ class Engine:
         async with self._db.begin() as session:
             rows = await queries.lock_books(session, keys)
             await failpoint("book.after_lock")
+            group.extend(self._joining(rows, room=GROUP_LIMIT - len(group)))
             now = utc_now()
             memories = await remember(session, rows.values(), self._shelf)
             turns = {key: Turn(row, memories[key]) for key, row in rows.items()}
@@ -156,6 +157,13 @@ class Engine:
         await failpoint("book.after_commit")
         self._shelf.trim()
         return outcomes
+
+    def _joining(self, locked: Collection[BookKey], *, room: int) -> list[_Waiting[Any]]:
+        """Who came for these books while their locks were waited for; they need not wait for the next group."""
+        joining = [waiting for waiting in self._queue if waiting.key in locked][:room]
+        taken = set(map(id, joining))
+        self._queue = [waiting for waiting in self._queue if id(waiting) not in taken]
+        return joining
 
     async def _refusals(
         self, session: AsyncSession, group: Sequence[_Waiting[Any]], turns: Mapping[BookKey, Turn], now: datetime

@@ -16,10 +16,9 @@ from backend.core.db import raw
 from backend.core.outbox import Event
 from backend.market.book.errors import BookOutOfStep
 from backend.market.book.events import BookChanged, LevelChanged, OrderNow, OrdersChanged, PriceMade
-from backend.market.book.matching import Change, Pair, Turn
+from backend.market.book.matching import Change, Explained, Pair, Turn
 from backend.market.orders.types import OrderState
 
-_NONCES = "SELECT nextval('settlement_nonces') AS nonce FROM generate_series(1, $1)"
 _NEW_ORDER = (
     ("id", "uuid"), ("chain", "smallint"), ("org_id", "uuid"), ("community", "bigint"),
     ("delivery_start", "timestamptz"), ("delivery_minutes", "smallint"), ("user_id", "uuid"), ("house_id", "uuid"),
@@ -49,9 +48,10 @@ INSERT INTO matches (id, chain, org_id, community, delivery_start, receipt_id, o
     energy_wh, price_micro_per_kwh, seller_fee_micro, buyer_fee_micro, settlement_nonce, trade_id, state, matched_at,
     updated_at)
 SELECT id, chain, org_id, community, delivery_start, receipt_id, offer_id, bid_id, seller_id, buyer_id,
-    energy_wh, price_micro_per_kwh, seller_fee_micro, buyer_fee_micro, settlement_nonce, trade_id, 'MATCHED', $1, $1
-FROM {rows}
-"""
+    energy_wh, price_micro_per_kwh, seller_fee_micro, buyer_fee_micro, nonce,
+    $2::bytea || '\\x0000'::bytea || int8send(nonce) || '\\x0000'::bytea, 'MATCHED', $1, $1
+FROM (SELECT *, nextval('settlement_nonces') AS nonce FROM {rows}) AS numbered
+"""  # the trade's id on chain: the contract (its namespace), 80 bits of settlement nonce, 16 bits of index 0
 _UPDATE_BOOKS = """
 UPDATE books b SET version = t.version, factor_id = t.factor_id, closed_at = t.closed_at,
     last_price_micro_per_kwh = t.price
@@ -72,8 +72,7 @@ async def write(session: AsyncSession, turns: Iterable[Turn], contract: bytes, n
     connection = await raw(session)  # inside the session's transaction; each statement goes straight to the driver
     await _insert_orders(connection, [(turn, change) for turn, change in changes if change.new is not None], now)
     await _update_orders(connection, [change for _, change in changes if change.new is None], now)
-    await _insert_receipts(connection, turns, now)
-    await _insert_matches(connection, [(turn, pair) for turn in turns for pair in turn.pairs], contract, now)
+    await _insert_matches(connection, turns, contract, now)
     await _update_books(connection, turns)
     await outbox.add(session, *(event for turn in turns for event in events_of(turn)))
     for turn in turns:
@@ -121,31 +120,34 @@ def _books(turns: Sequence[Turn]) -> list[bulk.Column]:
     ]
 
 
-async def _insert_receipts(connection: Connection, turns: Sequence[Turn], now: datetime) -> None:
+async def _insert_matches(connection: Connection, turns: Sequence[Turn], contract: bytes, now: datetime) -> None:
+    """Receipts and the matches that they explain."""
     made = [(turn, explained) for turn in turns for explained in turn.explained]
     if not made:
         return
-    columns: list[bulk.Column] = [("id", "uuid", [explained.id for _, explained in made])]
-    columns += _books([turn for turn, _ in made])
-    columns += [
+    receipts, arguments = bulk.rows(_receipts(made), first=3)
+    matches, more = bulk.rows(
+        _matches([(turn, pair) for turn in turns for pair in turn.pairs]), first=3 + len(arguments)
+    )
+    statement = f"WITH receipts AS ({_INSERT_RECEIPTS.format(rows=receipts)}) {_INSERT_MATCHES.format(rows=matches)}"
+    await connection.execute(statement, now, contract, *arguments, *more)
+
+
+def _receipts(made: Sequence[tuple[Turn, Explained]]) -> list[bulk.Column]:
+    return [
+        ("id", "uuid", [explained.id for _, explained in made]),
+        *_books([turn for turn, _ in made]),
         ("org_id", "uuid", [turn.pairs[0].offer.org_id for turn, _ in made]),
         ("version", "bigint", [explained.version for _, explained in made]),
         ("rule", "text", [turn.row.rule.value for turn, _ in made]),
         ("book_hash", "bytea", [bytes.fromhex(explained.receipt["bookHash"][2:]) for _, explained in made]),
         ("receipt", "text", [orjson.dumps(explained.receipt).decode() for _, explained in made]),
     ]
-    source, arguments = bulk.rows(columns, first=2)
-    await connection.execute(_INSERT_RECEIPTS.format(rows=source), now, *arguments)
 
 
-async def _insert_matches(
-    connection: Connection, matched: Sequence[tuple[Turn, Pair]], contract: bytes, now: datetime
-) -> None:
-    if not matched:
-        return
-    nonces = sorted(row["nonce"] for row in await connection.fetch(_NONCES, len(matched)))
+def _matches(matched: Sequence[tuple[Turn, Pair]]) -> list[bulk.Column]:
     pairs = [pair for _, pair in matched]
-    columns: list[bulk.Column] = [
+    return [
         ("id", "uuid", [pair.id for pair in pairs]),
         *_books([turn for turn, _ in matched]),
         ("org_id", "uuid", [pair.offer.org_id for pair in pairs]),
@@ -158,11 +160,7 @@ async def _insert_matches(
         ("price_micro_per_kwh", "bigint", [pair.price_micro_per_kwh for pair in pairs]),
         ("seller_fee_micro", "bigint", [pair.amounts.seller_fee_micro for pair in pairs]),
         ("buyer_fee_micro", "bigint", [pair.amounts.buyer_fee_micro for pair in pairs]),
-        ("settlement_nonce", "bigint", nonces),
-        ("trade_id", "bytea", [trade_id(contract, nonce) for nonce in nonces]),
     ]
-    source, arguments = bulk.rows(columns, first=2)
-    await connection.execute(_INSERT_MATCHES.format(rows=source), now, *arguments)
 
 
 async def _update_books(connection: Connection, turns: Sequence[Turn]) -> None:
@@ -186,11 +184,6 @@ async def _update_books(connection: Connection, turns: Sequence[Turn]) -> None:
 
 async def _count(connection: Connection, statement: str, *arguments: Any) -> int:
     return int((await connection.execute(statement, *arguments)).rpartition(" ")[2])
-
-
-def trade_id(contract: bytes, nonce: int) -> bytes:
-    """Id on chain of the trade that settles a match: namespace (the contract), settlement nonce, index 0."""
-    return contract + nonce.to_bytes(10, "big") + bytes(2)
 
 
 def events_of(turn: Turn) -> list[Event]:
