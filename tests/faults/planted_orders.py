@@ -27,11 +27,6 @@ ORDER_BUGS = (
         f"{INTAKE}::test_submit__orders_of_one_house_at_once__never_pass_its_capacity",
     ),
     Bug(
-        "orders: an order of the same group may use the same slot",
-        ((f"{SOURCES}/last_look.py", 'state["used"] or slot in slots', 'state["used"]'),),
-        f"{INTAKE}::test_submit__same_order_many_times_at_once__is_placed_once",
-    ),
-    Bug(
         "orders: cancels on chain are not looked at",
         ((f"{SOURCES}/lanes.py", "return bool(self.mask >> position & 1)", "return False"),),
         f"{INTAKE}::test_submit__slot_cancelled_on_chain__is_refused_others_of_its_lane_are_not",
