@@ -28,10 +28,18 @@ if TYPE_CHECKING:
     from tests.support.databases import Cluster, DatabaseUrls
 
 
+MEMORY = "/dev/shm"
+ROOM_BYTES = 3 << 30
+
+
+def _has_room(folder: str) -> bool:
+    return os.access(folder, os.W_OK) and shutil.disk_usage(folder).free >= ROOM_BYTES
+
+
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
-    """A folder that the servers' unprivileged user can reach."""
-    folder = Path(tempfile.mkdtemp(prefix="gridx-test-"))
+    """A folder that the servers' unprivileged user can reach; in memory where there is room for it."""
+    folder = Path(tempfile.mkdtemp(prefix="gridx-test-", dir=MEMORY if _has_room(MEMORY) else None))
     folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
