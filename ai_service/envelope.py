@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The project's one shape of JSON answers under /api. `backend` has its own copy; a test holds the two together."""
+
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+VERSION = "1.0.0"
+
+
+class ApiModel(BaseModel):
+    """Base of everything that travels over HTTP: camelCase outside, unknown fields refused."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", from_attributes=True)
+
+
+def envelope(data: Any, *, request_id: str, error: dict[str, Any] | None = None) -> bytes:
+    """The answer's bytes; `data` may be JSON that is serialised already (orjson.Fragment)."""
+    meta: dict[str, Any] = {"version": VERSION, "requestId": request_id}
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return orjson.dumps({"data": data, "error": error, "timestamp": now, "meta": meta})
+
+
+class EnvelopeRoute(APIRoute):
+    """Wraps what a route returns into the envelope. Files, pages and 204 answers pass unchanged."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def wrapped(request: Request) -> Response:
+            response = await handle(request)
+            if response.media_type != "application/json" or response.status_code == 204:
+                return response
+            return _wrap(response, getattr(request.state, "request_id", ""))
+
+        return wrapped
+
+
+def _wrap(response: Response, request_id: str) -> Response:
+    body = bytes(response.body)
+    wrapped = Response(
+        envelope(orjson.Fragment(body) if body else None, request_id=request_id),
+        status_code=response.status_code,
+        media_type="application/json",
+        background=response.background,
+    )
+    for name, value in response.raw_headers:
+        if name not in (b"content-length", b"content-type"):
+            wrapped.raw_headers.append((name, value))
+    return wrapped
