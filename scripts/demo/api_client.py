@@ -37,12 +37,13 @@ class Answer:
 
 
 class Api:
-    """One person's session; cookies and token are its own, connections are shared through `transport`."""
+    """One person's session; cookies and `token` are its own, connections are shared through `transport`."""
 
     def __init__(self, base_url: str, transport: httpx.AsyncBaseTransport) -> None:
         self._base_url = base_url
         self._http = httpx.AsyncClient(base_url=base_url, transport=_Shared(transport), timeout=TIMEOUT_S)
         self.user_id = ""
+        self.token = ""
 
     async def __aenter__(self) -> Api:
         return self
@@ -68,7 +69,8 @@ class Api:
         self._enter((await self.post("/api/auth/login", {"email": email, "password": password})).data)
 
     def _enter(self, tokens: Mapping[str, Any]) -> None:
-        self._http.headers["Authorization"] = f"Bearer {tokens['accessToken']}"
+        self.token = tokens["accessToken"]
+        self._http.headers["Authorization"] = f"Bearer {self.token}"
         self.user_id = tokens["user"]["id"]
 
     def act_for(self, organization: str) -> None:

@@ -38,9 +38,9 @@ from scripts.stack import FOLDER, Stack, StackRunning
 DEMO_FOLDER = FOLDER / "demo"
 ASIDE = "aside-"
 DATA_FOLDER = ROOT.parent / "shared" / "data"
-LIMITS = {"GRIDX_LIMIT_ANONYMOUS": "10000/second", "GRIDX_LIMIT_USER": "10000/second",
-          "GRIDX_LIMIT_SIGN_IN": "10000/second"}  # fmt: skip
-LEAST_HOMES, LEAST_INTERVALS, LEAST_TRADES = 20, 96, 200
+SETTINGS = {"GRIDX_LIMIT_ANONYMOUS": "10000/second", "GRIDX_LIMIT_USER": "10000/second",
+            "GRIDX_LIMIT_SIGN_IN": "10000/second", "GRIDX_RELAYER_INTERVAL_S": "1"}  # fmt: skip
+LEAST_HOMES, LEAST_INTERVALS, LEAST_TRADES, LEAST_PAIRS = 20, 96, 200, 20
 FAILED, UNUSABLE, INTERRUPTED = 1, 2, 130
 PROBLEMS = (StoryBroken, ApiRefused, ChainProblem, ProcessFailed, StackRunning, httpx.HTTPError, OSError)
 
@@ -102,10 +102,12 @@ async def perform(screen: Screen, community: Community) -> Summary:
     """Start a stack of its own, tell the story on it, stop it."""
     begun = time.monotonic()
     clear(DEMO_FOLDER)
-    stack = Stack(DEMO_FOLDER, environment=LIMITS, announce=lambda line: screen.say(f"    {line}"))
+    stack = Stack(DEMO_FOLDER, environment=SETTINGS, announce=lambda line: screen.say(f"    {line}"))
     forgetting = asyncio.create_task(asyncio.to_thread(forget, DEMO_FOLDER))
     try:
-        with screen.chapter("stack started: PostgreSQL, Redis, chain, contracts, api, follower, relay, worker"):
+        with screen.chapter(
+            "stack started: PostgreSQL, Redis, chain, contracts, api, follower, relay, relayer, worker"
+        ):
             await stack.open()
         started = time.monotonic() - begun
         screen.say(f"  {stack.api_url}/api/docs · limits of requests are raised to 10000/second for this one machine")
@@ -124,6 +126,7 @@ def judge(summary: Summary, *, own_data: bool) -> list[str]:
         ("households", summary.households, LEAST_HOMES),
         ("intervals", summary.intervals, LEAST_INTERVALS),
         ("fills of signed offers", summary.fills, LEAST_TRADES),
+        ("pairs matched in the book", summary.book.pairs, LEAST_PAIRS),
     )
     if not own_data:
         problems += [

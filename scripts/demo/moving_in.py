@@ -18,7 +18,6 @@ from scripts.demo.community import Community
 from scripts.demo.scene import Factor, Household, Scene, expect, together, until
 from scripts.demo.screen import Screen
 
-COMMUNITY = 1
 REGION = "CAMX"
 CURRENCY = "USD"
 TIME_ZONE = "America/Los_Angeles"
@@ -84,28 +83,37 @@ async def _factor(operator: Api) -> Factor:
     return Factor(newest["factorId"], newest["mgPerKwh"], label)
 
 
-async def join(scene: Scene) -> None:
-    """Every household signs in with its wallet; the operator invites, the households accept."""
+async def found(scene: Scene, *, name: str, slug: str) -> None:
+    """The operator opens the community and acts for it from now on."""
     organization = await scene.operator.post(
         "/api/organizations",
         {
-            "kind": "community", "name": "Fontana demonstration community", "slug": "fontana-demo",
-            "emissionRegion": REGION, "currency": CURRENCY, "timeZone": TIME_ZONE,
-            "deliveryMinutes": scene.community.minutes, "communityNumber": COMMUNITY,
+            "kind": "community", "name": name, "slug": slug, "emissionRegion": REGION, "currency": CURRENCY,
+            "timeZone": TIME_ZONE, "deliveryMinutes": scene.community.minutes, "communityNumber": scene.number,
         },
     )  # fmt: skip
-    community_id = organization.data["id"]
-    scene.operator.act_for(community_id)
+    scene.org_id = organization.data["id"]
+    scene.operator.act_for(scene.org_id)
+
+
+async def admit(scene: Scene, household: Household) -> None:
+    """The operator invites a household that has signed in; it accepts and acts for the community from now on."""
+    invitation = {"userId": household.api.user_id, "role": "member"}
+    await scene.operator.post(f"/api/organizations/{scene.org_id}/memberships", invitation)
+    await household.api.post(f"/api/users/me/memberships/{scene.org_id}/acceptance")
+    household.api.act_for(scene.org_id)
+
+
+async def join(scene: Scene) -> None:
+    """Every household signs in with its wallet; the operator invites, the households accept."""
+    await found(scene, name="Fontana demonstration community", slug="fontana-demo")
 
     async def come(household: Household) -> None:
         await household.api.sign_in(household.wallet, chain_id=scene.contract.chain_id)
-        invitation = {"userId": household.api.user_id, "role": "member"}
-        await scene.operator.post(f"/api/organizations/{community_id}/memberships", invitation)
-        await household.api.post(f"/api/users/me/memberships/{community_id}/acceptance")
+        await admit(scene, household)
         named = scene.households.index(household) % 2 == 0  # every other home shows its name on the leaderboard
         name = household.home.name
         await household.api.put("/api/users/me", {"name": name, "leaderboardName": name if named else None})
-        household.api.act_for(community_id)
 
     with scene.screen.chapter("households sign in with their wallets and join", len(scene.households)) as advance:
         await together(come, scene.households, advance)
@@ -113,20 +121,28 @@ async def join(scene: Scene) -> None:
 
 async def enrol(scene: Scene) -> None:
     """The registrar registers the community and enrols the meters; each wallet gets some coins for gas."""
+    with scene.screen.chapter("meters enrolled on chain, each with its device key", len(scene.households)) as advance:
+        await register_meters(scene)
+        await _mine(
+            scene, [(scene.registrar, Call(home.wallet.address, value=ALLOWANCE_WEI)) for home in scene.households]
+        )
+        advance(len(scene.households))
+
+
+async def register_meters(scene: Scene) -> None:
+    """The registrar registers the community, then enrols the meters."""
     contract, registrar = scene.contract, scene.registrar
     region = REGION.encode().ljust(4, b"\0")
-    community = encode_call("registerCommunity(uint32,bytes4,uint16)", COMMUNITY, region, scene.community.minutes)
-    with scene.screen.chapter("meters enrolled on chain, each with its device key", len(scene.households)) as advance:
-        await _mine(scene, [(registrar, Call(contract.address, community))])
-        calls = [(registrar, Call(home.wallet.address, value=ALLOWANCE_WEI)) for home in scene.households]
-        for home in scene.households:
-            data = encode_call(
-                "enrolMeter(uint64,address,uint32,address)",
-                home.meter, home.wallet.address, COMMUNITY, home.device_address,
-            )  # fmt: skip
-            calls.append((registrar, Call(contract.address, data)))
-        await _mine(scene, calls)
-        advance(len(scene.households))
+    community = encode_call("registerCommunity(uint32,bytes4,uint16)", scene.number, region, scene.community.minutes)
+    await _mine(scene, [(registrar, Call(contract.address, community))])
+    calls = []
+    for home in scene.households:
+        data = encode_call(
+            "enrolMeter(uint64,address,uint32,address)",
+            home.meter, home.wallet.address, scene.number, home.device_address,
+        )  # fmt: skip
+        calls.append((registrar, Call(contract.address, data)))
+    await _mine(scene, calls)
 
 
 async def _mine(scene: Scene, calls: list[tuple[Wallet, Call]]) -> None:
@@ -137,21 +153,30 @@ async def _mine(scene: Scene, calls: list[tuple[Wallet, Call]]) -> None:
 
 async def read_meters(scene: Scene) -> None:
     """Each household registers its house and uploads what its meter has signed."""
-    expected = len(scene.community.starts)
 
     async def read(household: Household) -> None:
-        household.house_id = await until(
-            lambda: _register_house(household), bool, f"the meter of {household.home.name} is known to the backend"
-        )
-        answer = await household.api.upload(
-            "/api/energy-production/uploads", signed_csv(household, scene.community.minutes), "text/csv"
-        )
-        counted = answer.data["recorded"], answer.data["refused"]
-        expect(counted == (expected, 0), f"all {expected} readings of {household.home.name} are taken", answer.data)
+        await settle_in(household)
+        await upload(scene, household)
 
-    title = f"houses registered, {expected} signed readings each uploaded"
+    title = f"houses registered, {len(scene.community.starts)} signed readings each uploaded"
     with scene.screen.chapter(title, len(scene.households)) as advance:
         await together(read, scene.households, advance, at_once=UPLOADS_AT_ONCE)
+
+
+async def settle_in(household: Household) -> None:
+    """The household registers its house, once its meter is known to the backend."""
+    household.house_id = await until(
+        lambda: _register_house(household), bool, f"the meter of {household.home.name} is known to the backend"
+    )
+
+
+async def upload(scene: Scene, household: Household) -> None:
+    """The household uploads what its meter has signed; all of it must be taken."""
+    answer = await household.api.upload(
+        "/api/energy-production/uploads", signed_csv(household, scene.community.minutes), "text/csv"
+    )
+    counted, expected = (answer.data["recorded"], answer.data["refused"]), len(scene.community.starts)
+    expect(counted == (expected, 0), f"all {expected} readings of {household.home.name} are taken", answer.data)
 
 
 async def _register_house(household: Household) -> str:

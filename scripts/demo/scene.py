@@ -68,7 +68,7 @@ class Trade:
 
 @dataclass(slots=True)
 class Scene:
-    """Everything that the chapters need."""
+    """Everything that the chapters need. `number` is the community's on chain, `org_id` its id in the backend."""
 
     screen: Screen
     community: Community
@@ -78,6 +78,8 @@ class Scene:
     operator: Api
     registrar: Wallet
     households: list[Household]
+    number: int = 1
+    org_id: str = ""
     trades: list[Trade] = field(default_factory=list)
     gas_other: int = 0
 

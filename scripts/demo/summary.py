@@ -11,6 +11,7 @@ from rich.table import Table
 
 from backend.core.units import grams_to_kg, wh_to_kwh
 from scripts.demo.aftermath import SHOWN_PLACES, Outcome
+from scripts.demo.order_book import Trading
 from scripts.demo.scene import Scene
 from scripts.demo.screen import Screen
 
@@ -35,12 +36,15 @@ class Summary:
     gas_other: int
     certificate: str
     leaderboard: list[dict[str, Any]]
+    book: Trading
     differences: int | None = None
     start_s: float = 0.0
     total_s: float = 0.0
 
     @classmethod
-    def of(cls, scene: Scene, outcome: Outcome, places: list[dict[str, Any]], certificate: str) -> Summary:
+    def of(
+        cls, scene: Scene, outcome: Outcome, places: list[dict[str, Any]], certificate: str, book: Trading
+    ) -> Summary:
         """From what happened."""
         fills = [trade.gas_used for trade in scene.trades if not _is_logged_alone(trade.trade_id)]
         homes, starts = len(scene.households), len(scene.community.starts)
@@ -61,6 +65,7 @@ class Summary:
             gas_other=scene.gas_other,
             certificate=certificate,
             leaderboard=places,
+            book=book,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -100,6 +105,9 @@ def show(screen: Screen, summary: Summary) -> None:
         ("traded · delivered", f"{summary.traded_kwh} kWh · {summary.delivered_kwh} kWh"),
         ("avoided-emission estimate credited", f"{summary.credited_kg_co2e} kg CO2e"),
         ("gas of all trades · of a fill (median)", f"{summary.gas_trades:,} · {summary.gas_median_fill:,}"),
+        ("book: orders accepted · refused", f"{summary.book.accepted} · {summary.book.refused}"),
+        ("book: pairs matched · gas a pair (median)", f"{summary.book.pairs} · {summary.book.gas_pair_median:,}"),
+        ("book: live events seen by one home", f"{sum(summary.book.events.values())}"),
         ("gas of registers and confirmations", f"{summary.gas_other:,}"),
         ("seconds until the stack was up · in all", f"{summary.start_s:.1f} s · {summary.total_s:.1f} s"),
     )  # fmt: skip

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from scripts.demo.community import DataProblem
 from scripts.demo.main import clear, explain, forget, judge, load
+from scripts.demo.order_book import Trading
 from scripts.demo.scene import StoryBroken, expect, together
 from scripts.demo.screen import Screen
 from scripts.demo.summary import Summary
@@ -22,7 +23,7 @@ NOW = datetime(2026, 11, 21, 2, 4, tzinfo=UTC)
 SUMMARY = Summary(
     data="", households=20, intervals=96, delivery_minutes=60, readings=1_920, trades=201, fills=200, traded_kwh="1",
     delivered_kwh="1", credited_kg_co2e="1", factor="", gas_trades=1, gas_median_fill=1, gas_other=1, certificate="",
-    leaderboard=[], differences=0,
+    leaderboard=[], book=Trading(pairs=20), differences=0,
 )  # fmt: skip
 
 
@@ -96,6 +97,12 @@ def test_judge__less_than_promised__says_what(change: dict[str, int]) -> None:
 
     assert len(problems) == 1
     assert str(next(iter(change.values()))) in problems[0]
+
+
+def test_judge__few_pairs_in_the_book__says_so() -> None:
+    assert judge(replace(SUMMARY, book=Trading(pairs=19)), own_data=False) == [
+        "19 pairs matched in the book, at least 20 are promised"
+    ]
 
 
 def test_judge__own_data_with_few_homes__finds_nothing() -> None:
