@@ -22,7 +22,8 @@ from tests.faults.world import SERVICES, World
 Step = Callable[[World, Random], Awaitable[str | None]]
 STEPS: dict[Step, int] = {}
 PROCESS_OF = {
-    "posting": "api", "book": "api", "relay": "relay", "relayer": "relayer", "settling": "settle", "islands": "islands",
+    "posting": "api", "book": "api", "orders": "api", "offers": "api", "relay": "relay", "relayer": "relayer",
+    "settling": "settle", "islands": "islands",
 }  # fmt: skip
 LIES = ("energy", "price", "buyer", "seller")
 
@@ -53,7 +54,7 @@ def failpoints() -> dict[str, list[str]]:
 
 def process_of(name: str) -> str:
     """The process that passes a failpoint; `settle`, `gates` and `islands` are tasks of the worker."""
-    if name.startswith("book.auction_"):
+    if name.startswith(("book.auction_", "offers.lapse_")):
         return "gates"
     return PROCESS_OF.get(name.partition(".")[0], "follower")
 

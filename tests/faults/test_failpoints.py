@@ -71,18 +71,30 @@ async def _follow(world: World, child: Child) -> None:
 
 
 async def _wait_for_gate(world: World, random: Random) -> None:
-    """Orders that suit each other rest in a book that is auctioned, and its gate closes."""
+    """Orders that suit each other rest in a book that is auctioned, and its gate closes; a reservation is too old."""
     world.begin()
     await auction(world, random)
     await world.heard()
+    await _trade_directly(world, random)
     closing = (
         "UPDATE books SET closes_at = now() - interval '1 second' WHERE rule <> 'continuous' AND closed_at IS NULL"
     )
     async with world.base.db.begin() as session:
         await session.execute(text(closing))
+        lapsing = "UPDATE offer_reservations SET reserved_at = reserved_at - age, expires_at = expires_at - age"
+        await session.execute(text(f"{lapsing} FROM (SELECT interval '20 minutes' AS age) AS long"))
 
 
-async def _live(world: World, process: str, start: Callable[[], Child], random: Random) -> Child:
+async def _trade_directly(world: World, random: Random) -> None:
+    """Somebody offers energy directly, somebody else reserves some of it."""
+    market = world.market
+    offer = market.wish(random, account=1, side="offer", venue="direct", energy_wh=2_000, start=market.starts()[1])
+    await market.place(offer)
+    for offer_id in list(market.direct)[-1:]:
+        await market.reserve(offer_id, 2, 500)
+
+
+async def _live(world: World, process: str, name: str, start: Callable[[], Child], random: Random) -> Child:
     """Everything that can happen to trades: made, consented, claimed, lost with their blocks, mined again, final.
 
     `process` is started anew, armed, when trades wait for it; life ends where it dies, so that no reorganisation
@@ -92,6 +104,12 @@ async def _live(world: World, process: str, start: Callable[[], Child], random: 
     if process == "gates":
         await _wait_for_gate(world, random)
         return start()
+    if name.startswith(("orders.", "offers.")):
+        processes.kill(process)
+        child = start()
+        await world.answers(unless=child)
+        await _trade_directly(world, random)
+        return child
     if process != "settle":
         processes.kill(process)
     filled = trading.fill(random, seller=1, buyer=2, interval=READ_INTERVAL, energy_wh=2_000)
@@ -153,7 +171,7 @@ async def test_die__at_a_failpoint__another_process_ends_what_was_begun(world: W
     def start() -> Child:
         return world.base.processes.start(process, failpoint=name, **settings)
 
-    child = await _live(world, process, start, random)
+    child = await _live(world, process, name, start, random)
     code = await asyncio.to_thread(child.wait, 10)
     await world.heal(random)
 
