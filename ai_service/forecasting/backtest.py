@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rolling-origin back-test: one origin a day, one procedure for every data set.
+
+Of at most four years of history the last `days` are the test. The days before them (up to VALIDATION_DAYS) choose: they
+give the ensemble its weights, the intervals their first misses, and `chosen` its name. Learning models are trained at
+the start of each validation stretch and anew every RETRAIN_DAYS of the test; the statistical ones at each origin.
+Figures compare with the readings as read; repairs feed the models only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ai_service.forecasting import (
+    ensemble,
+    errors,
+    features,
+    intervals,
+    leaks,
+    metrics,
+    quality,
+    references,
+    statistical,
+)
+from ai_service.forecasting.models import MEMBERS, Members, fit_members
+from ai_service.forecasting.types import DAY_S, Finding, Flags, Floats, Ints, Series
+
+HISTORY_DAYS = 1461
+VALIDATION_DAYS = 84
+VALIDATION_STRETCHES = 2
+RETRAIN_DAYS = 20
+LEAST_TRAINING_DAYS = 28
+LONGEST_HORIZON_H = 168
+REFERENCES = ("ses", "seasonal_naive_day", "seasonal_naive_week")
+ENSEMBLE = "ensemble"
+
+Forecaster = Callable[[Series, Ints, int], Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Origins of a back-test: indexes of the series, one a day."""
+
+    steps: int
+    validation: Ints
+    test: Ints
+    training: Ints
+
+    @property
+    def scored(self) -> Ints:
+        """Validation, then test."""
+        return np.concatenate([self.validation, self.test])
+
+    @property
+    def ready(self) -> Flags:
+        """True for the origins before the test."""
+        return np.arange(len(self.validation) + len(self.test)) < len(self.validation)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Forecasts of one model for all scored origins; quantiles for the test origins only."""
+
+    median: Floats
+    spread: Floats
+    quantiles: Floats = field(default_factory=lambda: np.zeros(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished back-test. `actual` are the readings of the test days as read."""
+
+    chosen: str
+    answers: dict[str, Answer]
+    actual: Floats
+    scale: float
+    plan: Plan
+    series: Series
+    weights: dict[str, float]
+    leaks: leaks.Leaks
+    findings: tuple[Finding, ...]
+    choice: dict[str, float]
+
+
+def simple_forecasters() -> dict[str, Forecaster]:
+    """Models that are asked at each origin anew, by name."""
+    simple: dict[str, Forecaster] = {
+        "ses": references.ses,
+        "seasonal_naive_day": lambda s, o, n: references.seasonal_naive(s, o, n, days=1),
+        "seasonal_naive_week": lambda s, o, n: references.seasonal_naive(s, o, n, days=7),
+    }
+    return simple | {name: statistical.forecaster(name) for name in statistical.NAMES}
+
+
+def plan_of(length: int, per_day: int, *, steps: int, days: int) -> Plan:
+    """Origins so that the last target is the last value. Raises SeriesTooShort, HorizonInvalid."""
+    if not 1 <= steps * 24 <= LONGEST_HORIZON_H * per_day or days < 1:
+        raise errors.HorizonInvalid(steps=steps, days=days)
+    stride = per_day
+    last = length - steps
+    first = last - (days - 1) * stride
+    free = first // stride
+    chosen_on = min(VALIDATION_DAYS, (free - LEAST_TRAINING_DAYS) // 2)
+    if chosen_on < 7:
+        needed = days + LEAST_TRAINING_DAYS + 14 + steps // stride
+        raise errors.SeriesTooShort(days=length // stride, needed_days=needed)
+    test = first + np.arange(days) * stride
+    validation = first - np.arange(chosen_on, 0, -1) * stride
+    warm = min(features.LOOKBACK_DAYS, max(14, (free - chosen_on) // 3)) * stride
+    training = np.arange(warm + (first - warm) % stride, last + 1, stride)
+    return Plan(steps, validation, test, training)
+
+
+def run(
+    raw: Series,
+    *,
+    horizon_s: int,
+    days: int,
+    findings: tuple[Finding, ...] = (),
+    simple: dict[str, Forecaster] | None = None,
+    build: Callable[[Series, Ints, int], features.Frame] = features.build,
+) -> Result:
+    """Back-test all models on `raw` as read. Raises the refusals of a series that cannot carry it."""
+    raw = raw.tail(HISTORY_DAYS * raw.per_day)
+    plan = plan_of(len(raw), raw.per_day, steps=-(-horizon_s // raw.step_s), days=days)
+    first = int(plan.test[0])
+    checked = quality.check(raw, learned_on=int(plan.validation[0]))
+    series = checked.series
+    quality.require_usable(series.head(first), days=LEAST_TRAINING_DAYS // 2)
+    simple = simple or simple_forecasters()
+    actual = features.targets(raw, plan.scored, plan.steps)
+    scale = metrics.mase_scale(raw.values[:first], raw.per_day)
+    answers = {name: Answer(ask(series, plan.scored, plan.steps), _plain(plan)) for name, ask in simple.items()}
+    answers |= _learned(series, plan, build)
+    pool = tuple(name for name in answers if name in MEMBERS or name in statistical.NAMES)
+    answers[ENSEMBLE], shares = _ensemble(answers, actual, plan, pool)
+    choice = choose(answers, actual, plan)
+    answers = {
+        name: Answer(a.median, a.spread, intervals.calibrate(a.median, a.spread, actual, plan.ready)[~plan.ready])
+        for name, a in answers.items()
+    }
+    found = leaks.check(raw, _probes(plan, simple, build), plan.test)
+    if not found.clean:
+        raise errors.LookAheadFound(models=", ".join(found.found))
+    return Result(
+        chosen=min(choice, key=lambda name: choice[name]),
+        answers=answers,
+        actual=actual[~plan.ready],
+        scale=scale,
+        plan=plan,
+        series=raw,
+        weights=dict(zip(pool, map(float, shares), strict=True)),
+        leaks=found,
+        findings=findings + checked.findings,
+        choice=choice,
+    )
+
+
+def _plain(plan: Plan) -> Floats:
+    """Spread of a model that forecasts none: 1, so that its intervals are the empirical quantiles of its misses."""
+    return np.ones((len(plan.scored), plan.steps))
+
+
+def _learned(series: Series, plan: Plan, build: Callable[[Series, Ints, int], features.Frame]) -> dict[str, Answer]:
+    """Train at each stretch on what was known by its start, and answer for the stretch."""
+    medians: dict[str, list[Floats]] = {name: [] for name in MEMBERS}
+    spreads: list[Floats] = []
+    for stretch in stretches(plan):
+        members = train(series, plan, int(stretch[0]), build)
+        found, spread = members.predict(build(series, stretch, plan.steps))
+        spreads.append(spread)
+        for name in MEMBERS:
+            medians[name].append(found[name])
+    spread = np.concatenate(spreads)
+    return {name: Answer(np.concatenate(parts), spread) for name, parts in medians.items()}
+
+
+def stretches(plan: Plan) -> list[Ints]:
+    """Runs of origins that share one training."""
+    before = np.array_split(plan.validation, VALIDATION_STRETCHES)
+    after = [plan.test[at : at + RETRAIN_DAYS] for at in range(0, len(plan.test), RETRAIN_DAYS)]
+    return [*before, *after]
+
+
+def training_data(
+    series: Series, plan: Plan, moment: int, build: Callable[[Series, Ints, int], features.Frame]
+) -> tuple[features.Frame, Floats]:
+    """Frame and targets of the origins whose targets had all come to pass by `moment`."""
+    origins = plan.training[plan.training + plan.steps <= moment]
+    aims = features.known(series, origins[:, None] + np.arange(plan.steps), np.full(len(origins), moment))
+    return build(series, origins, plan.steps), aims
+
+
+def train(
+    series: Series, plan: Plan, moment: int, build: Callable[[Series, Ints, int], features.Frame] = features.build
+) -> Members:
+    """Members as they would have been trained at `moment`."""
+    frame, aims = training_data(series, plan, moment, build)
+    return fit_members(frame, aims)
+
+
+def _ensemble(answers: dict[str, Answer], actual: Floats, plan: Plan, pool: tuple[str, ...]) -> tuple[Answer, Floats]:
+    """Weights from the validation days; those days themselves are answered with the weights of the other half."""
+    stack = np.stack([answers[name].median for name in pool], axis=-1)
+    count = len(plan.validation)
+    shares = _shares(stack[:count], actual[:count])
+    blend = ensemble.combine(stack, shares)
+    half = count // 2
+    for mine, other in ((slice(0, half), slice(half, count)), (slice(half, count), slice(0, half))):
+        blend[mine] = ensemble.combine(stack[mine], _shares(stack[other], actual[other]))
+    return Answer(blend, answers[MEMBERS[0]].spread), shares
+
+
+def _shares(stack: Floats, actual: Floats) -> Floats:
+    return ensemble.weights(stack.reshape(-1, stack.shape[-1]), actual.ravel())
+
+
+def choose(answers: dict[str, Answer], actual: Floats, plan: Plan) -> dict[str, float]:
+    """Mean absolute error of each model on the validation days."""
+    count = len(plan.validation)
+    return {name: float(np.nanmean(np.abs(a.median[:count] - actual[:count]))) for name, a in answers.items()}
+
+
+def _probes(
+    plan: Plan, simple: dict[str, Forecaster], build: Callable[[Series, Ints, int], features.Frame]
+) -> dict[str, leaks.Probe]:
+    """Everything between the readings and a forecast that could look ahead."""
+    learned_on = int(plan.validation[0])
+
+    def repaired(raw: Series) -> Series:
+        return quality.check(raw, learned_on=learned_on).series
+
+    def asks(ask: Forecaster) -> leaks.Probe:
+        return lambda raw, origin: ask(repaired(raw), np.array([origin]), plan.steps)
+
+    def training(raw: Series, origin: int) -> Floats:
+        frame, aims = training_data(repaired(raw), plan, origin, build)
+        return np.concatenate([frame.rows.ravel(), frame.relative.ravel(), aims.ravel()])
+
+    def inputs(raw: Series, origin: int) -> Floats:
+        frame = build(repaired(raw), np.array([origin]), plan.steps)
+        return np.concatenate([frame.rows.ravel(), frame.relative.ravel()])
+
+    def misses(raw: Series, origin: int) -> Floats:
+        past = plan.scored[plan.scored < origin]
+        return features.known(raw, past[:, None] + np.arange(plan.steps), np.full(len(past), origin))
+
+    return {name: asks(ask) for name, ask in simple.items()} | {
+        "features": inputs,
+        "training": training,
+        "intervals": misses,
+    }
+
+
+def hours_of_day(plan: Plan, series: Series) -> Ints:
+    """Local hour of each (origin, step) of the test."""
+    index = plan.test[:, None] + np.arange(plan.steps)
+    return np.asarray(series.calendar(index).hour).astype(np.int64)
+
+
+__all__ = ["DAY_S", "Answer", "Plan", "Result", "run"]

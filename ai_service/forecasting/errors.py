@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What forecasting refuses. Codes are a promise; the HTTP edge and the command line both show them."""
+
+from ai_service.errors import Invalid, Refusal
+
+
+class ForecastRefused(Invalid):
+    """Base of what forecasting refuses because of its input."""
+
+    code = "forecast.invalid"
+    title = "This cannot be forecast"
+
+
+class SeriesEmpty(ForecastRefused):
+    """No reading at all."""
+
+    code = "series.empty"
+    title = "The series holds no reading"
+
+
+class SeriesTooShort(ForecastRefused):
+    """Fewer readings than the work asked for needs; `needed_days` says how many."""
+
+    code = "series.too_short"
+    title = "The series is too short"
+
+
+class SeriesTooSparse(ForecastRefused):
+    """Too few of the recent steps have a reading."""
+
+    code = "series.too_sparse"
+    title = "Too many readings are missing"
+
+
+class SeriesAllZero(ForecastRefused):
+    """Every reading is zero: a meter that measures nothing, or a house that was never connected."""
+
+    code = "series.all_zero"
+    title = "Every reading is zero"
+
+
+class SeriesConstant(ForecastRefused):
+    """Every reading is the same: a sensor that hangs."""
+
+    code = "series.constant"
+    title = "Every reading is the same"
+
+
+class ValueNotFinite(ForecastRefused):
+    """An infinite value; unlike an empty cell it claims to be a reading."""
+
+    code = "series.not_finite"
+    title = "A reading is infinite"
+
+
+class ValueTooLarge(ForecastRefused):
+    """A reading beyond any plausible meter."""
+
+    code = "series.value_too_large"
+    title = "A reading is larger than any meter shows"
+
+
+class ValueUnreadable(ForecastRefused):
+    """A cell that is neither a number nor empty."""
+
+    code = "series.value_unreadable"
+    title = "A value is not a number"
+
+
+class TimeUnreadable(ForecastRefused):
+    """A time that cannot be read."""
+
+    code = "series.time_unreadable"
+    title = "A time cannot be read"
+
+
+class ZonesMixed(ForecastRefused):
+    """Some times carry an offset and some do not: which of them are comparable is unknown."""
+
+    code = "series.mixed_zones"
+    title = "Some times have an offset and others have none"
+
+
+class ZoneUnknown(ForecastRefused):
+    """No such time zone."""
+
+    code = "series.zone_unknown"
+    title = "There is no such time zone"
+
+
+class ResolutionInvalid(ForecastRefused):
+    """The step does not divide a day, or is finer than the readings."""
+
+    code = "series.resolution_invalid"
+    title = "The resolution does not divide a day"
+
+
+class ColumnMissing(ForecastRefused):
+    """The file has no such column."""
+
+    code = "series.column_missing"
+    title = "The file has no such column"
+
+
+class FileUnreadable(ForecastRefused):
+    """The file is not there or is no CSV."""
+
+    code = "series.file_unreadable"
+    title = "The file cannot be read"
+
+
+class HorizonInvalid(ForecastRefused):
+    """The horizon lies outside what is served."""
+
+    code = "forecast.horizon_invalid"
+    title = "The horizon must be 1 to 168 hours"
+
+
+class RegionUnknown(ForecastRefused):
+    """No holidays are known for this country or subdivision."""
+
+    code = "forecast.region_unknown"
+    title = "No holidays are known for this region"
+
+
+class LookAheadFound(Refusal):
+    """A forecast changed when only values that it may not know were changed. Its figures mean nothing."""
+
+    status = 500
+    code = "backtest.look_ahead"
+    title = "A model read values from after its origin"

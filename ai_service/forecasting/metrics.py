@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures that judge forecasts: MASE, MAE, pinball, CRPS, coverage, width; block bootstrap of coverage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ai_service.forecasting.types import Floats
+
+QUANTILES = (0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975)
+LEVELS = {50: (0.25, 0.75), 80: (0.1, 0.9), 90: (0.05, 0.95)}
+MEDIAN = QUANTILES.index(0.5)
+WEEK_DAYS = 7
+BOOTSTRAPS = 2000
+BLOCK_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Ends of a confidence interval."""
+
+    low: float
+    high: float
+
+
+def mase_scale(values: Floats, per_day: int) -> float:
+    """Mean error of the weekly seasonal naive forecast within the training values."""
+    season = WEEK_DAYS * per_day
+    if len(values) <= season:
+        season = per_day
+    return float(np.nanmean(np.abs(values[season:] - values[:-season])))
+
+
+def pinball(quantiles: Floats, actual: Floats) -> Floats:
+    """Mean pinball loss over all levels, for each (origin, step)."""
+    miss = actual[..., None] - quantiles
+    level = np.array(QUANTILES)
+    return np.asarray(np.maximum(level * miss, (level - 1) * miss).mean(axis=-1))
+
+
+def crps(quantiles: Floats, actual: Floats) -> Floats:
+    """Continuous ranked probability score of the step distribution that the quantiles describe."""
+    level = np.array(QUANTILES)
+    edges = np.concatenate(([0.0], (level[1:] + level[:-1]) / 2, [1.0]))
+    weight = np.diff(edges)
+    first = (np.abs(quantiles - actual[..., None]) * weight).sum(axis=-1)
+    below = edges[:-1] + edges[1:] - 1
+    return np.asarray(first - (quantiles * weight * below).sum(axis=-1))
+
+
+def inside(quantiles: Floats, actual: Floats, level: int) -> Floats:
+    """1 where the interval holds what came to pass, 0 where not, NaN where that is unknown."""
+    low, high = (quantiles[..., QUANTILES.index(end)] for end in LEVELS[level])
+    hit = ((actual >= low) & (actual <= high)).astype(float)
+    return np.where(np.isnan(actual), np.nan, hit)
+
+
+def width(quantiles: Floats, level: int) -> Floats:
+    """Width of the interval, in the series' unit."""
+    low, high = (quantiles[..., QUANTILES.index(end)] for end in LEVELS[level])
+    return np.asarray(high - low)
+
+
+def coverage_interval(hits: Floats, *, confidence: float = 0.99, seed: int = 7) -> Interval:
+    """Circular block bootstrap over days (blocks of a week) of the mean of `hits` (origins, steps)."""
+    days = np.nanmean(hits, axis=1)
+    days = days[np.isfinite(days)]
+    if not len(days):
+        return Interval(float("nan"), float("nan"))
+    random = np.random.default_rng(seed)
+    block = min(BLOCK_DAYS, len(days))
+    starts = random.integers(0, len(days), size=(BOOTSTRAPS, -(-len(days) // block)))
+    index = (starts[:, :, None] + np.arange(block)) % len(days)
+    means = days[index.reshape(BOOTSTRAPS, -1)[:, : len(days)]].mean(axis=1)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return Interval(float(low), float(high))
