@@ -54,3 +54,41 @@ def _wrap(response: Response, request_id: str) -> Response:
         if name not in (b"content-length", b"content-type"):
             wrapped.raw_headers.append((name, value))
     return wrapped
+
+
+_META = {"type": "object", "properties": {"version": {"type": "string"}, "requestId": {"type": "string"}}}
+_ERROR = {
+    "type": "object",
+    "required": ["code", "message", "details"],
+    "properties": {
+        "code": {"type": "string", "description": "keeps its name"},
+        "message": {"type": "string"},
+        "details": {"type": "object", "additionalProperties": True},
+    },
+}
+
+
+def enveloped(schema: dict[str, Any]) -> dict[str, Any]:
+    """An OpenAPI document in which every answer under /api stands in its envelope."""
+    components = schema.setdefault("components", {}).setdefault("schemas", {})
+    components["ErrorEnvelope"] = _shape({"type": "null"}, _ERROR)
+    for path, operations in schema["paths"].items():
+        for operation in operations.values() if path.startswith("/api/") else ():
+            for status, answer in operation["responses"].items():
+                content = answer.get("content", {}).get("application/json")
+                if content is not None and status.startswith("2"):
+                    content["schema"] = _shape(content.get("schema", {}), {"type": "null"})
+    return schema
+
+
+def _shape(data: dict[str, Any], error: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["data", "error", "timestamp", "meta"],
+        "properties": {
+            "data": data,
+            "error": error,
+            "timestamp": {"type": "string", "format": "date-time"},
+            "meta": _META,
+        },
+    }

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The HTTP application: its parts are opened once, the routers hang below it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import structlog
+from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.openapi.utils import get_openapi
+from redis.asyncio import Redis
+
+from ai_service import around, router
+from ai_service.cache import Cache
+from ai_service.envelope import VERSION, enveloped
+from ai_service.identity import Identities
+from ai_service.limits import Limiter
+from ai_service.settings import Settings
+
+BACKEND_TIMEOUT_S = 2.0
+SOLVED_AT_ONCE = 2
+
+
+def create_app(settings: Settings, *, backend: httpx.AsyncBaseTransport | None = None) -> FastAPI:
+    """The application for `settings`; nothing is opened before it starts. `backend` carries requests to the backend."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        state = app.state
+        state.settings = settings
+        state.trusted_proxies = frozenset(one.strip() for one in settings.trusted_proxies.split(",") if one.strip())
+        state.redis = Redis.from_url(settings.redis_url, socket_timeout=1.0, socket_connect_timeout=0.5)
+        state.cache = Cache(state.redis)
+        named = {"anonymous": settings.limit_anonymous, "user": settings.limit_user}
+        state.limiter = Limiter(state.redis, named)
+        state.backend = httpx.AsyncClient(base_url=settings.backend_url, timeout=BACKEND_TIMEOUT_S, transport=backend)
+        secret = settings.service_key
+        state.identities = Identities(
+            state.backend, issuer=settings.issuer, service_key=secret.get_secret_value() if secret else None
+        )
+        state.price_rule = settings.price_rule()
+        state.solving = asyncio.Semaphore(SOLVED_AT_ONCE)
+        yield
+        await state.backend.aclose()
+        await state.redis.aclose()
+
+    app = FastAPI(
+        title="GridX AI",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        lifespan=lifespan,
+    )
+    around.install(app)
+    app.include_router(router.operations)
+    app.include_router(router.router)
+    _document(app)
+    app.add_middleware(GZipMiddleware, minimum_size=1400)
+    app.add_middleware(around.Around)
+    return app
+
+
+def configure_logging(level: str) -> None:
+    """JSON lines on standard output."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(process="ai")
+
+
+def _document(app: FastAPI) -> None:
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            app.openapi_schema = enveloped(schema)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to replace the document
