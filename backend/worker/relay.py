@@ -31,6 +31,7 @@ STREAM_LENGTH = 200_000
 POLL_S = 1.0
 BOARDS_EVERY_S = 0.5
 _BATCH = 500
+REDIS_AWAY = (RedisError, OSError, RuntimeError)  # uvloop says RuntimeError of a connection that has just been closed
 
 _NUMBER = """
 WITH waiting AS (
@@ -103,7 +104,7 @@ class Relay:
             return 0
         try:
             await self._publish(rows)
-        except (RedisError, OSError) as error:
+        except REDIS_AWAY as error:
             log.warning("relay.redis_away", error=str(error), waiting=len(rows))
             await asyncio.sleep(POLL_S)
             return 0
