@@ -180,11 +180,10 @@ class World:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         while under_way := await self.rows(_UNDER_WAY):
-            self.note_end("relayer")
-            if loop.time() > deadline or self.broken:
+            if loop.time() > deadline or not self.base.processes.children["relayer"].running:
                 rows = [dict(row._mapping) for row in under_way[:5]]
                 tails = "\n".join(f"--- {name}\n{self.base.processes.tail(name)}" for name in ("relayer", "follower"))
-                raise Broken(f"{len(under_way)} under way after {timeout_s:.0f} s: {rows}; {self.broken}\n{tails}")
+                raise Broken(f"{len(under_way)} under way at the end: {rows}\n{tails}")
             self.chain.mine()
             await asyncio.sleep(0.04)
 
