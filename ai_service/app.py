@@ -22,13 +22,22 @@ from ai_service.envelope import VERSION, enveloped
 from ai_service.identity import Identities
 from ai_service.limits import Limiter
 from ai_service.settings import Settings
+from ai_service.solar import router as solar
 
 BACKEND_TIMEOUT_S = 2.0
 SOLVED_AT_ONCE = 2
 
 
-def create_app(settings: Settings, *, backend: httpx.AsyncBaseTransport | None = None) -> FastAPI:
-    """The application for `settings`; nothing is opened before it starts. `backend` carries requests to the backend."""
+def create_app(
+    settings: Settings,
+    *,
+    backend: httpx.AsyncBaseTransport | None = None,
+    weather: httpx.AsyncBaseTransport | None = None,
+) -> FastAPI:
+    """The application for `settings`; nothing is opened before it starts.
+
+    `backend` and `weather` carry requests to those services, where not over the network.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -44,9 +53,13 @@ def create_app(settings: Settings, *, backend: httpx.AsyncBaseTransport | None =
         state.identities = Identities(
             state.backend, issuer=settings.issuer, service_key=secret.get_secret_value() if secret else None
         )
+        state.weather_http = httpx.AsyncClient(
+            base_url=settings.weather_url, timeout=BACKEND_TIMEOUT_S, transport=weather
+        )
         state.price_rule = settings.price_rule()
         state.solving = asyncio.Semaphore(SOLVED_AT_ONCE)
         yield
+        await state.weather_http.aclose()
         await state.backend.aclose()
         await state.redis.aclose()
 
@@ -61,6 +74,7 @@ def create_app(settings: Settings, *, backend: httpx.AsyncBaseTransport | None =
     around.install(app)
     app.include_router(router.operations)
     app.include_router(router.router)
+    app.include_router(solar.router)
     _document(app)
     app.add_middleware(GZipMiddleware, minimum_size=1400)
     app.add_middleware(around.Around)

@@ -32,6 +32,10 @@ class Settings(BaseSettings):
     cache_price_s: int = 60
     cache_market_s: int = 600
 
+    weather_url: str = "https://api.openweathermap.org"
+    weather_key: SecretStr | None = Field(default=None, description="key of OpenWeatherMap; empty: no weather")
+    cache_weather_s: int = 1800
+
     price_base: Decimal = Decimal("5.00")
     price_low_below_kwh: Decimal = Decimal("2.0")
     price_low_step: Decimal = Decimal("0.50")

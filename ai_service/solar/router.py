@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GET /api/solar-forecast."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import httpx
+import structlog
+from fastapi import APIRouter, Query, Request, Response
+
+from ai_service.envelope import EnvelopeRoute
+from ai_service.errors import Invalid, TooMany, refusals
+from ai_service.identity import SIGNED_IN, SignedIn
+from ai_service.solar.schemas import SolarOut, SolarQuery, solar_out
+from ai_service.solar.service import forecast
+from ai_service.solar.weather import Forecast, WeatherUnusable, read_forecast
+
+log = structlog.get_logger()
+router = APIRouter(prefix="/api", tags=["solar"], route_class=EnvelopeRoute)
+
+
+@router.get("/solar-forecast", response_model=SolarOut, responses=refusals(*SIGNED_IN, Invalid, TooMany))
+async def solar_forecast(asked: Annotated[SolarQuery, Query()], request: Request, caller: SignedIn) -> Response:
+    """What a photovoltaic system will give in the coming hours: zero at night, never above its capacity.
+
+    Without a weather forecast the answer says so and reckons with a half-clouded sky.
+    """
+    state, step_s, site = request.app.state, asked.step_minutes * 60, asked.site()
+    now = datetime.now(UTC)
+    start = datetime.fromtimestamp(now.timestamp() // step_s * step_s, UTC) + timedelta(seconds=step_s)
+
+    async def compute() -> bytes:
+        weather = await _weather(request, asked.lat, asked.lon)
+        steps = asked.hours * 3600 // step_s
+        found = await asyncio.to_thread(
+            lambda: forecast(site, start=start, steps=steps, step_s=step_s, weather=weather)
+        )
+        return solar_out(found, site, step_s=step_s).model_dump_json(by_alias=True).encode()
+
+    question = asked.model_dump(mode="json") | {"start": start.isoformat()}
+    return Response(
+        await state.cache.answer("solar", question, ttl_s=state.settings.cache_forecast_s, compute=compute),
+        media_type="application/json",
+    )
+
+
+async def _weather(request: Request, lat: float, lon: float) -> Forecast | None:
+    """The forecast of the place to a tenth of a degree, or None: weather makes an answer better, never impossible."""
+    state = request.app.state
+    key = state.settings.weather_key
+    if key is None:
+        return None
+    place = {"lat": round(lat, 1), "lon": round(lon, 1)}
+
+    async def fetch() -> bytes:
+        answer: httpx.Response = await state.weather_http.get(
+            "/data/2.5/forecast", params=place | {"appid": key.get_secret_value()}
+        )
+        return answer.content
+
+    try:
+        body = await state.cache.answer("weather", place, ttl_s=state.settings.cache_weather_s, compute=fetch)
+        return read_forecast(httpx.Response(200, content=body).json())
+    except (httpx.HTTPError, WeatherUnusable, ValueError) as error:
+        log.warning("weather.unusable", error=str(error).replace(key.get_secret_value(), "…"))
+        return None

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Solar forecasts over HTTP. Power in kW, energy in kWh as numbers: expectations, never amounts that are settled."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from ai_service.envelope import ApiModel
+from ai_service.solar.physics import Site, usual_tilt
+from ai_service.solar.service import SolarForecast
+
+
+class SolarQuery(ApiModel):
+    """A system and how far to look. Without tilt and azimuth it is set up as is usual at its latitude."""
+
+    lat: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, description="degrees north", examples=[38.58])]
+    lon: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, description="degrees east", examples=[-121.49])]
+    capacity_kwp: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False, examples=[5])]
+    tilt: Annotated[float, Field(ge=0, le=90, allow_inf_nan=False)] | None = None
+    azimuth: Annotated[float, Field(ge=0, le=360, allow_inf_nan=False)] | None = None
+    hours: Annotated[int, Field(ge=1, le=168)] = 48
+    step_minutes: Annotated[int, Field(ge=15, le=60, multiple_of=15)] = 60
+
+    def site(self) -> Site:
+        """The system."""
+        tilt, azimuth = usual_tilt(self.lat)
+        return Site(
+            latitude=self.lat,
+            longitude=self.lon,
+            capacity_kwp=self.capacity_kwp,
+            tilt=tilt if self.tilt is None else self.tilt,
+            azimuth=azimuth if self.azimuth is None else self.azimuth,
+        )
+
+
+class SolarStepOut(ApiModel):
+    """One interval; `clear_sky_kw` is what it would be without clouds."""
+
+    start: datetime
+    power_kw: float
+    clear_sky_kw: float
+
+
+class SolarOut(ApiModel):
+    """Expected power per interval, what it rests on, and what was missing."""
+
+    steps: list[SolarStepOut]
+    energy_kwh: float
+    basis: list[str]
+    findings: list[str]
+    tilt: float
+    azimuth: float
+
+
+def solar_out(found: SolarForecast, site: Site, *, step_s: int) -> SolarOut:
+    """What travels of a forecast: watts."""
+    rows = zip(found.start, found.power_kw.tolist(), found.clear_kw.tolist(), strict=True)
+    return SolarOut(
+        steps=[SolarStepOut(start=start, power_kw=round(kw, 3), clear_sky_kw=round(sky, 3)) for start, kw, sky in rows],
+        energy_kwh=round(float(found.power_kw.sum()) * step_s / 3600, 3),
+        basis=found.basis,
+        findings=found.findings,
+        tilt=round(site.tilt, 3),
+        azimuth=site.azimuth,
+    )
