@@ -17,7 +17,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 UtcDateTime = DateTime(timezone=True)
 CONNECT_TIMEOUT_S = 2
-_READERS = 5  # connections of the pool that only `read` uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +46,12 @@ class Database:
         self.watch_read: Callable[[str], AbstractContextManager[None]] = lambda statement: nullcontext()
         self.holding = asyncio.Semaphore(max(1, pool_size // 4))
         """Taken by who holds a transaction open while others are needed, so that some connections are always free."""
+        self._reading = max(1, pool_size // 4)
         self._readers: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
         self.engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
-            pool_size=max(1, pool_size - _READERS),
+            pool_size=max(1, pool_size - self._reading),
             max_overflow=0,
             pool_timeout=CONNECT_TIMEOUT_S,
             pool_recycle=1800,
@@ -94,7 +94,7 @@ class Database:
         return await asyncpg.create_pool(
             self.dsn,
             min_size=0,
-            max_size=_READERS,
+            max_size=self._reading,
             max_inactive_connection_lifetime=30,
             timeout=CONNECT_TIMEOUT_S,
             reset=keep,

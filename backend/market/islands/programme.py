@@ -57,7 +57,7 @@ def solve(programme: Programme) -> Optimum | None:
     """The optimum; None when no values satisfy all rows. Raises ProgrammeUnsolved."""
     model = highspy.Highs()  # type: ignore[no-untyped-call]  # the constructor alone has no types
     model.setOptionValue("output_flag", False)
-    model.setOptionValue("threads", 1)
+    model.setOptionValue("parallel", "off")
     model.passModel(_model(programme))
     model.run()
     status = model.getModelStatus()
