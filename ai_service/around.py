@@ -12,6 +12,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import Histogram
+from pydantic.alias_generators import to_camel
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -105,7 +106,11 @@ def _report(request: Request, status: int, seconds: float) -> None:
 def refusal_response(refusal: Refusal, request_id: str) -> Response:
     """The envelope of a refusal; 429 and 503 say when to come back."""
     retry_after = getattr(refusal, "retry_after_s", None)
-    details = {"code": refusal.code, "message": refusal.message, "details": refusal.details}
+    details = {
+        "code": refusal.code,
+        "message": refusal.message,
+        "details": {to_camel(name): value for name, value in refusal.details.items()},
+    }
     return _answer(
         refusal.status, details, request_id, {} if retry_after is None else {"Retry-After": str(retry_after)}
     )

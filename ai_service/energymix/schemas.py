@@ -99,6 +99,8 @@ class MixIn(ApiModel):
         names += ["import"] if self.imports else []
         if len(names) != len(set(names)):
             raise ValueError("two sources or storages have one name ('import' is taken by imports)")
+        if not names:
+            raise ValueError("there is no source, storage or import to meet the demand with")
         steps = len(self.demand_kw)
         if steps * (len(self.sources) + 3 * len(self.storages)) > MAX_CELLS:
             raise ValueError(f"steps x (sources + 3 storages) is more than {MAX_CELLS}")

@@ -31,7 +31,7 @@ from backend.core.limits import client_ip
 
 SCHEME = "Credential"  # how the OpenAPI document names a bearer credential
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_READING = ("/api/events/ticket",)  # a POST that only lets somebody watch
+_READING = ("/api/events/ticket", "/api/ai/")  # POSTs that only let somebody watch or ask
 _PEOPLE_ONLY = ("auth", "users", "organizations", "api-keys")  # no key changes accounts, or it could mint others
 SIGNED_IN = (Unauthenticated, TokenInvalid)  # for `refusals(*SIGNED_IN, …)`
 
@@ -114,7 +114,7 @@ async def _by_key(request: Request, key: str) -> Principal:
 def _check_scope(request: Request, principal: Principal) -> None:
     """A key needs `read` or `write`, or the same for the area (the path's first part under /api)."""
     area = request.url.path.removeprefix("/api/").split("/")[0]
-    verb = "read" if request.method in _SAFE or request.url.path in _READING else "write"
+    verb = "read" if request.method in _SAFE or request.url.path.startswith(_READING) else "write"
     scopes = principal.scopes or frozenset()
     if request.url.path == "/api/api-keys/introspection":
         wanted = {"api-keys:introspect"}

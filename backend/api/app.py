@@ -36,6 +36,9 @@ from backend.core.observability import configure_logging, configure_tracing, obs
 from backend.core.redis import connect
 from backend.core.settings import Settings
 from backend.emissions import router as emissions
+from backend.forecasts import router as forecasts
+from backend.forecasts.client import AiClient
+from backend.forecasts.service import Forecasts
 from backend.live import router as live
 from backend.live import service as live_service
 from backend.market import router as market
@@ -81,7 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.include_router(market.router)  # a request is compared with one route after the other: the most asked first
     app.include_router(orders.orders)
-    for part in (carbon, chain, health, accounts, sites, emissions, audit, live, islands, settlement):
+    for part in (carbon, chain, health, accounts, sites, emissions, audit, live, islands, settlement, forecasts):
         app.include_router(part.router)
     for router in (orders.matches, orders.offers, market_router.market, market_router.community_market):
         app.include_router(router)
@@ -132,6 +135,7 @@ async def _open(app: FastAPI, settings: Settings) -> None:
     state.call_contract = contract_caller(state.rpc)
     state.unfinished_trades = has_unfinished_trades
     limits = live_service.Limits(settings.limit_sockets_address, settings.limit_sockets_user)
+    state.forecasts = Forecasts(AiClient(settings.ai_service_url))
     state.live, state.live_feed = live_service.make_live(
         state.service_db, state.redis, state.principals, origins=state.accounts.origins, limits=limits
     )
@@ -165,6 +169,7 @@ async def _connect_chain(app: FastAPI, settings: Settings) -> None:
 
 async def _close(app: FastAPI) -> None:
     await app.state.live_feed.stop()
+    await app.state.forecasts.client.close()
     await app.state.rpc.close()
     await app.state.redis.aclose()
     await app.state.db.close()

@@ -135,6 +135,10 @@ CASES: dict[str, Case] = {
     "POST /api/api-keys": Case((404,), body={"name": "k", "scopes": ["read"], "orgId": "{south_org}"}),
     "DELETE /api/api-keys/{south_key}": Case((404,)),
     "POST /api/api-keys/introspection": Case((403,), body={"key": "gxk_guess", "clientIp": "127.0.0.1"}),
+    # the AI service
+    "POST /api/ai/price": Case((503,), body={"demandKwh": "1"}),
+    "POST /api/ai/energy-mix": Case((503,), body={"demandKw": [1]}),
+    "GET /api/ai/solar-forecast": Case((503,), query={"lat": "0", "lon": "0", "capacityKwp": "5"}),
     # emission factors, chain
     "GET /api/emission-factors": public("factors are published", 200),
     "GET /api/blockchain/status": public(CHAIN, 200, 404, 503),

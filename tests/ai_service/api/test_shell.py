@@ -190,6 +190,7 @@ async def test_energy_mix__impossible__names_the_conflict(ai):
         {"sources": [{"name": "a", "capacityKw": -1, "costPerKwh": 1, "carbonGPerKwh": 1}]},
         {"storages": [{"name": "b", "capacityKwh": 1, "chargeKw": 1, "dischargeKw": 1, "initialKwh": 2}]},
         {"surprise": 1},
+        {},
     ],
 )
 async def test_energy_mix__input_that_does_not_hold__is_invalid(ai, change):

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/api/ai/…: the AI service for signed-in users, with their own credential and address."""
+
+from fastapi import APIRouter, Request, Response
+
+from backend.accounts.deps import SIGNED_IN, CurrentUser, Db
+from backend.accounts.types import Principal
+from backend.core.clock import utc_now
+from backend.core.db import Database
+from backend.core.envelope import EnvelopeRoute
+from backend.core.errors import Invalid, Malformed, NotFound, TooLarge, TooMany, refusals
+from backend.core.limits import client_ip
+from backend.forecasts.client import Question
+from backend.forecasts.errors import AiAway
+from backend.forecasts.schemas import AiAnswerOut, AiQuestion
+from backend.forecasts.service import Forecasts
+
+router = APIRouter(prefix="/api/ai", tags=["ai"], route_class=EnvelopeRoute)
+_REFUSALS = refusals(*SIGNED_IN, Malformed, NotFound, TooLarge, Invalid, TooMany, AiAway)
+_FORWARDED = ("authorization", "x-api-key", "x-org-id", "traceparent")
+
+
+@router.post("/price", response_model=AiAnswerOut, responses=_REFUSALS)
+async def price(body: AiQuestion, request: Request, principal: CurrentUser, db: Db) -> Response:
+    """The price of a demand, explained."""
+    return await _ask(request, Question("price", body=await request.body()), principal, db)
+
+
+@router.post("/energy-mix", response_model=AiAnswerOut, responses=_REFUSALS)
+async def energy_mix(body: AiQuestion, request: Request, principal: CurrentUser, db: Db) -> Response:
+    """Which sources should meet a demand. Problems that need longer than two seconds are for the AI service itself."""
+    return await _ask(request, Question("energy-mix", body=await request.body()), principal, db)
+
+
+@router.get("/solar-forecast", response_model=AiAnswerOut, responses=_REFUSALS)
+async def solar_forecast(request: Request, principal: CurrentUser, db: Db) -> Response:
+    """What a photovoltaic system will give; parameters as the AI service takes them."""
+    question = Question("solar-forecast", params=tuple(request.query_params.multi_items()))
+    return await _ask(request, question, principal, db)
+
+
+async def _ask(request: Request, question: Question, principal: Principal, db: Database) -> Response:
+    forecasts: Forecasts = request.app.state.forecasts
+    headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
+    headers |= {"x-forwarded-for": client_ip(request), "x-request-id": request.state.request_id}
+    answer = await forecasts.ask(db, question, user_id=principal.user_id, headers=headers, now=utc_now())
+    marked = Response(answer.marked(utc_now()), media_type="application/json")
+    if answer.stale:
+        marked.headers["Warning"] = '110 - "Response is Stale"'
+    return marked

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/api/ai over the real AI service, cut off at will; and over answers that no service should give."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from ai_service.app import create_app as create_ai
+from ai_service.settings import Settings as AiSettings
+from backend.core.limits import Limiter
+from backend.forecasts import client as clients
+from backend.forecasts.client import AiClient, Question
+from backend.forecasts.service import Forecasts, digest
+
+ORIGIN = "http://127.0.0.1:3001"
+DEMAND = {"demandKwh": "4.5"}
+IMPOSSIBLE = {"demandKw": [5], "imports": {"limitKw": 1, "costPerKwh": 1, "carbonGPerKwh": 1}}
+PERSON = {"email": "asha@example.org", "password": "correct horse battery", "name": "Asha", "role": "both"}
+
+
+@dataclass
+class Wire(httpx.AsyncBaseTransport):
+    """Carries requests to the AI service; what is in `instead` is answered or raised first, one by one."""
+
+    inner: httpx.AsyncBaseTransport | None = None
+    instead: list = field(default_factory=list)
+    cut: bool = False
+    seen: list[httpx.Request] = field(default_factory=list)
+
+    async def handle_async_request(self, request):
+        self.seen.append(request)
+        if self.cut:
+            raise httpx.ConnectError("cut", request=request)
+        if self.instead:
+            first = self.instead.pop(0)
+            return await first() if callable(first) else first
+        return await self.inner.handle_async_request(request)
+
+
+@pytest.fixture
+async def wire(app, redis_url):
+    """The real AI service behind the backend's client, which believes its tokens by the backend's own key set."""
+    settings = AiSettings(redis_url=redis_url, backend_url=ORIGIN, issuer=ORIGIN)
+    service = create_ai(settings, backend=httpx.ASGITransport(app=app))
+    async with service.router.lifespan_context(service):
+        made = Wire(httpx.ASGITransport(app=service))
+        app.state.limiter = Limiter(app.state.redis, {})
+        app.state.forecasts = Forecasts(AiClient("http://127.0.0.1:8000", transport=made))
+        yield made
+
+
+@pytest.fixture
+async def headers(client):
+    """Headers of a signed-in user."""
+    answer = await client.post("/api/auth/register", json=PERSON)
+    return {"Authorization": f"Bearer {answer.json()['data']['accessToken']}"}
+
+
+async def ask(client, headers, body=DEMAND):
+    return await client.post("/api/ai/price", json=body, headers=headers)
+
+
+async def test_price__service_there__answers_fresh(client, wire, headers):
+    answer = await ask(client, headers)
+
+    data = answer.json()["data"]
+    assert answer.status_code == 200
+    assert (data["price"], data["stale"], data["ageSeconds"]) == ("5.50", False, 0)
+    assert wire.seen[0].headers["x-request-id"] == answer.headers["x-request-id"]
+
+
+async def test_price__service_away__is_the_last_good_answer_marked_stale_with_its_age(client, wire, headers, owner_db):
+    fresh = (await ask(client, headers)).json()["data"]
+    async with owner_db.begin() as session:
+        connection = await session.connection()
+        await connection.exec_driver_sql("UPDATE forecast_answers SET answered_at = answered_at - interval '1 hour'")
+    wire.cut = True
+
+    answer = await ask(client, headers, {"demandKwh": "4.5"})
+
+    data = answer.json()["data"]
+    assert data["price"] == fresh["price"]
+    assert data["stale"] is True
+    assert 3600 <= data["ageSeconds"] < 3700
+    assert answer.headers["warning"].startswith("110")
+
+
+async def test_price__service_away_and_never_asked__is_unavailable_not_invented(client, wire, headers):
+    await ask(client, headers)
+    wire.cut = True
+
+    answer = await ask(client, headers, {"demandKwh": "1"})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "ai.unavailable")
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_price__somebody_else_asked__their_answer_is_not_shown(client, wire, headers):
+    await ask(client, headers)
+    other = await client.post("/api/auth/register", json=PERSON | {"email": "bob@example.org"})
+    wire.cut = True
+
+    answer = await ask(client, {"Authorization": f"Bearer {other.json()['data']['accessToken']}"})
+
+    assert answer.status_code == 503
+
+
+async def test_price__input_that_does_not_hold__is_the_services_own_refusal(client, wire, headers):
+    answer = await ask(client, headers, {"demandKwh": -1})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "request.invalid")
+    assert answer.json()["error"]["details"]["problems"][0]["field"] == "body.demandKwh"
+    assert len(wire.seen) == 1
+
+
+async def test_energy_mix__impossible__names_the_conflict(client, wire, headers):
+    answer = await client.post("/api/ai/energy-mix", json=IMPOSSIBLE, headers=headers)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "energy_mix.infeasible")
+
+
+async def test_solar_forecast__parameters__are_passed_on(client, wire, headers):
+    params = {"lat": 38.5, "lon": -121, "capacityKwp": 4, "hours": 24}
+
+    answer = await client.get("/api/ai/solar-forecast", params=params, headers=headers)
+
+    assert len(answer.json()["data"]["steps"]) == 24
+
+
+async def test_ask__one_failure__is_tried_again(client, wire, headers):
+    wire.instead.append(httpx.Response(503, json={}))
+
+    answer = await ask(client, headers)
+
+    assert answer.json()["data"]["stale"] is False
+    assert len(wire.seen) == 2
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        httpx.Response(200, text="<html>"),
+        httpx.Response(200, json={"data": 5}),
+        httpx.Response(200, json=[]),
+        httpx.Response(401, json={"data": None, "error": {"code": "x", "message": "y", "details": {}}}),
+        httpx.Response(422, json={"detail": "no envelope"}),
+        httpx.Response(500, json={}),
+    ],
+)
+async def test_ask__answer_that_is_none__counts_as_away(client, wire, headers, nonsense):
+    wire.instead.append(nonsense)
+
+    answer = await ask(client, headers)
+
+    assert answer.status_code == 503
+
+
+async def test_ask__no_answer_in_time__is_away(client, wire, headers, monkeypatch):
+    monkeypatch.setattr(clients, "TIMEOUT_S", 0.05)
+    wire.instead.append(asyncio.Event().wait)
+
+    answer = await ask(client, headers)
+
+    assert answer.status_code == 503
+
+
+async def test_ask__away_again_and_again__stops_asking(client, wire, headers):
+    wire.cut = True
+    for _ in range(5):
+        await ask(client, headers)
+    asked = len(wire.seen)
+
+    answer = await ask(client, headers)
+
+    assert len(wire.seen) == asked
+    assert 5 <= int(answer.headers["retry-after"]) <= 10
+
+
+def test_digest__fields_in_another_order__is_the_same_question():
+    one, other = Question("price", body=b'{"a": 1, "b": 2}'), Question("price", body=b'{"b":2,"a":1}')
+
+    assert digest(one) == digest(other)
+    assert digest(one) != digest(Question("energy-mix", body=one.body))
+    assert digest(Question("x", (("a", "1"), ("b", "2")))) == digest(Question("x", (("b", "2"), ("a", "1"))))
