@@ -103,7 +103,7 @@ MARKET_BUGS = (
     Bug(
         "offers: a reservation takes nothing of the offer",
         ((f"{SOURCES}/orders/reservations.py", "        offer.reserved_wh += wish.energy_wh\n", ""),),
-        "seed:11:8",
+        f"{OFFERS}::test_reserve__two_buyers_at_the_same_instant__one_gets_the_rest",
     ),
     Bug(
         "offers: everybody may buy from himself",
