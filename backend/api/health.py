@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import ORJSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text
 
@@ -57,7 +57,8 @@ async def detailed(request: Request) -> Response:
     unwell = {name for name, part in parts.items() if part["status"] != "ok"}
     down = unwell - WAITED_FOR
     status = "down" if down else "degraded" if unwell else "ok"
-    return ORJSONResponse({"status": status, "parts": parts}, status_code=503 if down else 200)
+    content = orjson.dumps({"status": status, "parts": parts})
+    return Response(content, status_code=503 if down else 200, media_type="application/json")
 
 
 @router.get("/metrics")
