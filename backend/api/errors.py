@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns refusals, validation errors and bugs into the envelope, each with its right status."""
 
+from datetime import datetime
 from typing import Any
 
 import asyncpg
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic.alias_generators import to_camel
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -116,12 +118,14 @@ def _error(request: Request, status: int, body: dict[str, Any]) -> Response:
 
 
 def _plain(details: dict[str, Any]) -> dict[str, Any]:
-    return {name: _plain_value(value) for name, value in details.items()}
+    return {to_camel(name): _plain_value(value) for name, value in details.items()}
 
 
 def _plain_value(value: Any) -> Any:
     if isinstance(value, bytes):
         return "0x" + value.hex()
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, list | tuple):
         return [_plain_value(item) for item in value]
     if isinstance(value, dict):

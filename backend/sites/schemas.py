@@ -62,7 +62,9 @@ class HouseIn(ApiModel):
     """A house as its owner or the community's operator describes it."""
 
     name: Line
-    capacity_kw: Annotated[CapacityKwIn, Field(ge=0, le=MAX_CAPACITY_W)]
+    capacity_kw: Annotated[
+        CapacityKwIn, Field(ge=0, le=MAX_CAPACITY_W, description="what its panels deliver at most; 0 without panels")
+    ]
     latitude: Annotated[Decimal, Field(ge=-90, le=90, decimal_places=6)]
     longitude: Annotated[Decimal, Field(ge=-180, le=180, decimal_places=6)]
     meter: MeterRef | None = Field(default=None, description="reference of the meter on chain")

@@ -175,9 +175,10 @@ def _why_placement(incoming: Order, matches: Sequence[Match]) -> str:
         return f"No resting order of another owner met the {incoming.side.value} within both limits."
     prices = [match.price_micro for match in matches]
     span = f"{prices[0]}" if prices[0] == prices[-1] else f"{prices[0]} to {prices[-1]}"
-    less = "less" if incoming.side is Side.OFFER else "and"
+    sign = "less" if incoming.side is Side.OFFER else "plus"
     resting = _other(incoming.side).value
+    met = f"the best resting {resting}" if len(matches) == 1 else f"{len(matches)} resting {resting}s, the best first,"
     return (
-        f"The {incoming.side.value} came last and met {len(matches)} resting {resting}{'s' * (len(matches) > 1)}, best "
-        f"first, each exactly at that {resting}'s limit {less} its fees: {span} micro-units per kWh of energy."
+        f"The {incoming.side.value} came last and met {met} at exactly that {resting}'s limit {sign} its fees: "
+        f"{span} micro-units per kWh of energy."
     )

@@ -31,6 +31,7 @@ from backend.market.orders.types import ORDER_LIFE, NewOrder, OrderKind, SignedO
 
 CLOCK_TOLERANCE = timedelta(minutes=2)
 MAX_METER = 2**63 - 1
+DRAW_W = 17_250  # three phases of 25 A at 230 V: what a house may draw at least, whatever its panels deliver
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def check_form(signed: SignedOrder, contract: bytes) -> None:
 def check(submitted: Submitted, facts: OrderFacts, *, chain: int, contract: bytes, now: datetime) -> NewOrder:
     """The order, ready to be placed; its signature is not checked here. Raises the refusal that says why it is not.
 
-    Energy is held to what the house's connection carries in the interval, an offer's and a bid's alike.
+    An offer is held to what the house's capacity delivers in the interval, a bid to that or to DRAW_W if it is more.
     """
     order, kind = submitted.signed.order, submitted.signed.kind
     _check_clock(submitted.client_time, now)
@@ -104,7 +105,7 @@ def check(submitted: Submitted, facts: OrderFacts, *, chain: int, contract: byte
         order_hash=submitted.order_hash,
         signature=submitted.signed.signature,
         placed_at=now,
-        capacity_wh=capacity_wh(house.capacity_w, order.delivery_minutes),
+        capacity_wh=capacity_wh(max(house.capacity_w, DRAW_W * order.is_bid), order.delivery_minutes),
     )
 
 

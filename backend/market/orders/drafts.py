@@ -11,11 +11,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.chain.types import Chain
 from backend.core.db import Database
 from backend.core.failpoints import failpoint
-from backend.market.islands import rules as islands
 from backend.market.orders.checks import Submitted, check, check_form
 from backend.market.orders.errors import FactorRefused, MeterNotYours
 from backend.market.orders.facts import gather, interval_factor
 from backend.market.orders.lanes import hand_out
+from backend.market.orders.last_look import last_look
 from backend.market.orders.typed_data import ANYBODY, Order, domain_of, order_hash, typed_data
 from backend.market.orders.types import ORDER_LIFE, OrderKind, SignedOrder, Venue
 from backend.market.sql import fetch
@@ -68,9 +68,7 @@ async def prepare(db: Database, chain: Chain, wanted: Wanted, *, now: datetime) 
         facts = (await gather(session, chain.id, [order], now=now))[0]
         submitted = Submitted(wanted.user_id, SignedOrder(order, b"", wanted.kind), digest)
         checked = check(submitted, facts, chain=chain.id, contract=chain.contract_address, now=now)
-        island = await islands.rules_at(session, checked.community, checked.delivery_start)
-        refusal = islands.above_cap(island, checked.price_micro_per_kwh)
-        if refusal is not None:
+        for refusal in (await last_look(session, [checked])).values():
             raise refusal
         await failpoint("orders.draft_before_commit")
     return Draft(order, wanted.kind, digest, typed_data(order, domain_of(chain)))

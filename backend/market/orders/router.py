@@ -52,7 +52,14 @@ To = Annotated[Moment | None, Query(alias="to", description="start of delivery, 
     "/drafts",
     status_code=201,
     responses=refusals(
-        *SIGNED_IN, *UNFIT, errors.MakerNotYours, errors.GateClosed, errors.LanesUsedUp, ChainConnecting
+        *SIGNED_IN,
+        *UNFIT,
+        errors.MakerNotYours,
+        errors.GateClosed,
+        errors.LanesUsedUp,
+        errors.OverCapacity,
+        errors.CancelledOnChain,
+        ChainConnecting,
     ),
 )
 async def prepare_order(body: DraftIn, request: Request, principal: CurrentUser, service_db: ServiceDb) -> DraftOut:

@@ -52,8 +52,8 @@ class IntervalState(StrEnum):
 class NewOrder:
     """An order that passed every check of intake: all columns of `orders` that are known before it is placed.
 
-    `capacity_wh` is what the house can deliver or draw in the interval: the sum of its live orders of one side may not
-    pass it. It is checked under the lock of the book, by `orders.service.last_look`.
+    `capacity_wh` is what the house can deliver (offer) or draw (bid) in the interval: the sum of its live orders of one
+    side may not pass it. It is checked under the lock of the book, by `orders.service.last_look`.
     """
 
     id: UUID

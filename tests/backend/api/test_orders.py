@@ -105,7 +105,20 @@ async def test_orders__client_with_a_wrong_clock__is_refused_with_both_times(tra
         wanted = {"houseId": str(seller.site.town.houses[1]), "side": "offer", "energyKwh": "1", "pricePerKwh": "0.24"}
         asked = await seller.ask("POST", "/api/market/orders/drafts", json=wanted | {"deliveryStart": start})
         assert asked[0] == 422, start
-    assert {"client_time", "server_time"} <= error["details"].keys()
+    assert error["details"]["clientTime"] == wrong.replace("+00:00", "Z") < error["details"]["serverTime"]
+
+
+async def test_drafts__more_than_the_house_delivers__are_refused_before_anybody_signs(
+    traders: tuple[Trader, Trader],
+) -> None:
+    seller, _ = traders
+    wanted = {"houseId": str(seller.site.town.houses[1]), "side": "offer", "energyKwh": "4000000"}
+
+    status, error = await seller.ask(
+        "POST", "/api/market/orders/drafts", json=wanted | {"deliveryStart": seller.start, "pricePerKwh": "0.24"}
+    )
+
+    assert (status, error["code"], error["details"]["askedKwh"]) == (409, "order.capacity", "4000000")
 
 
 async def test_offers__reserved_filled_and_cancelled_on_chain__follow_the_chain(

@@ -26,7 +26,7 @@ from tests.support.orders import sign_order
 from tests.support.square import COMMUNITY, FACTOR, MINUTES, Square, open_square
 
 AVERAGE_FACTOR, LATE_FACTOR, FOREIGN_FACTOR = 8, 9, 10
-CAPACITY_W = 8_000
+CAPACITY_W = 20_000
 
 
 @dataclass

@@ -14,6 +14,7 @@ import pytest
 from backend.core.clock import utc_now
 from backend.core.errors import Refusal
 from backend.market.orders import errors
+from backend.market.orders.checks import DRAW_W
 from backend.market.orders.intake import Intake
 from backend.market.orders.typed_data import Order
 from backend.market.orders.types import OrderKind, OrderState, Venue
@@ -202,6 +203,20 @@ async def test_submit__direct_offer__counts_against_the_same_capacity_and_keeps_
 
     (row,) = await stall.square.rows("SELECT venue, state, length(signature) AS size FROM orders")
     assert (row.venue, row.state, row.size) == ("direct", "OPEN", 65)
+
+
+async def test_submit__house_without_panels__buys_what_a_connection_carries_and_sells_nothing(stall: Stall) -> None:
+    await stall.square.rows(
+        "UPDATE houses SET capacity_w = 0 WHERE id = :house RETURNING 1", house=stall.square.houses[1]
+    )
+
+    with pytest.raises(errors.OverCapacity):
+        await stall.submit(1, await stall.order(1, energy_wh=1))
+    _, placed = await stall.submit(1, await stall.order(1, is_bid=True, energy_wh=DRAW_W * MINUTES // 60))
+    with pytest.raises(errors.OverCapacity):
+        await stall.submit(1, await stall.order(1, is_bid=True, energy_wh=1))
+
+    assert placed.rest_wh == DRAW_W * MINUTES // 60
 
 
 async def test_submit__market_order__cannot_be_a_direct_offer(stall: Stall) -> None:
