@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from statistics import median
@@ -23,7 +23,7 @@ from scripts.demo.aftermath import FINALITY_BLOCKS
 from scripts.demo.api_client import ApiRefused
 from scripts.demo.community import FEED_IN_MICRO, RETAIL_MICRO
 from scripts.demo.scene import Household, Scene, StoryBroken, expect, together, until
-from scripts.demo.street import CONNECTION_W, LATEST_GATE, MINUTES, QUARTER, Wish, street_of, wishes
+from scripts.demo.street import LATEST_GATE, MINUTES, QUARTER, Wish, street_of, wishes
 from scripts.live_events import follow
 
 COMMUNITY = 2
@@ -127,6 +127,9 @@ async def _order(street: Scene, done: Trading) -> None:
     with street.screen.chapter("orders drafted by the backend, signed by the wallets", len(wanted)) as advance:
         signed = await together(lambda wish: _sign(street, wish), wanted, advance)
     orders = dict(zip(wanted, signed, strict=True))
+    seller = next(wish for wish in wanted if wish.interval == 1 and not wish.is_bid)
+    capacity_wh = street.households[seller.home].home.capacity_w * MINUTES // 60
+    too_much = await _sign(street, replace(seller, energy_wh=capacity_wh))
     auctioned, continuous = street.community.starts
     with street.screen.chapter("orders handed in", len(wanted)) as advance:
         gate_s = int((datetime.now(UTC) - auctioned).total_seconds()) + AUCTION_S
@@ -134,7 +137,10 @@ async def _order(street: Scene, done: Trading) -> None:
         await _hand_in(street, orders, done, advance, interval=0)
         await _rule(street, "continuous", int(LATEST_GATE.total_seconds()))
         await _hand_in(street, orders, done, advance, interval=1)
-    await _refusals(street, orders, done)
+    home = street.households[seller.home]
+    await _refused(street, home, too_much, "more than the panels deliver, with the offer before", "order.capacity")
+    await _refused(street, home, orders[seller], "the same signature twice", "order.replayed")
+    done.refused = 2
     with street.screen.chapter(f"the gate of {auctioned:%H:%M} closes: one price for all of its orders"):
         since, to = auctioned.isoformat(), continuous.isoformat()
         found = await until(
@@ -148,7 +154,7 @@ async def _order(street: Scene, done: Trading) -> None:
     street.screen.say(f"    {volume} kWh at {price} USD/kWh")
 
 
-async def _sign(street: Scene, wish: Wish, *, energy_wh: int | None = None) -> Signed:
+async def _sign(street: Scene, wish: Wish) -> Signed:
     """Have an order drafted and sign it; what is handed in."""
     household = street.households[wish.home]
     draft = await household.api.post(
@@ -156,7 +162,7 @@ async def _sign(street: Scene, wish: Wish, *, energy_wh: int | None = None) -> S
         {
             "houseId": household.house_id, "side": "bid" if wish.is_bid else "offer",
             "deliveryStart": street.community.starts[wish.interval].isoformat(),
-            "energyKwh": wh_to_kwh(energy_wh or wish.energy_wh), "pricePerKwh": micro_to_price(wish.price_micro),
+            "energyKwh": wh_to_kwh(wish.energy_wh), "pricePerKwh": micro_to_price(wish.price_micro),
         },
     )  # fmt: skip
     typed = draft.data["typedData"]
@@ -173,22 +179,15 @@ async def _hand_in(street: Scene, orders: Mapping[Wish, Signed], done: Trading, 
     done.accepted += len(mine)
 
 
-async def _refusals(street: Scene, orders: Mapping[Wish, Signed], done: Trading) -> None:
-    """An order beyond the house's connection and one that was handed in before are refused, each with its reason."""
-    wish = next(wish for wish in orders if wish.interval == 1)
-    too_much = await _sign(street, wish, energy_wh=CONNECTION_W * MINUTES // 60 + 1)
-    for what, order, code in (
-        ("more than the connection carries", too_much, "order.capacity"),
-        ("the same signature twice", orders[wish], "order.replayed"),
-    ):
-        try:
-            await street.households[wish.home].api.post("/api/market/orders", order)
-        except ApiRefused as refused:
-            expect(refused.code == code, f"{what} is refused with {code}", refused)
-            street.screen.say(f"    refused, {what}: {refused}")
-            done.refused += 1
-        else:
-            raise StoryBroken(f"expected that {what} is refused; it was accepted")
+async def _refused(street: Scene, home: Household, order: Signed, what: str, code: str) -> None:
+    """An order that must be refused with `code`; its reason is shown."""
+    try:
+        await home.api.post("/api/market/orders", order)
+    except ApiRefused as refused:
+        expect(refused.code == code, f"{what} is refused with {code}", refused)
+        street.screen.say(f"    refused: {what}: {refused}")
+    else:
+        raise StoryBroken(f"expected that {what} is refused; it was accepted")
 
 
 async def _matches(street: Scene) -> list[dict[str, Any]]:

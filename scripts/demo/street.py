@@ -17,8 +17,6 @@ MINUTES = 15
 QUARTER = timedelta(minutes=MINUTES)
 LATEST_GATE = timedelta(hours=1)
 """The latest that a market lets its gate close after delivery starts."""
-CONNECTION_W = 10_000
-"""What each home's connection carries; orders are held to it, also those of homes without panels."""
 OPENING_MICRO = 25_000
 """How far the first limits of both sides lie within feed-in and retail."""
 STEP_MICRO = 9_000
@@ -43,7 +41,7 @@ def street_of(community: Community, now: datetime) -> Community:
     homes = tuple(
         Home(
             home.name,
-            CONNECTION_W,
+            home.capacity_w,
             home.latitude,
             home.longitude,
             tuple(
