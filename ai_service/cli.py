@@ -32,6 +32,13 @@ def main() -> None:
 @click.option("--timezone", default="UTC", show_default=True, help="Zone of times without offset, and of the calendar.")
 @click.option("--region", default=None, help="Public holidays of US, AU-VIC, DE-NI, …")
 @click.option("--total", is_flag=True, help="Values are energy: coarser steps are sums, not means.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(1, 5000),
+    default=300,
+    show_default=True,
+    help="Rounds of boosting; fewer are quicker.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Only the last line, as JSON.")
 def backtest(path: Path, covariates: str, as_json: bool, horizon: int, days: int, **options: Any) -> None:
     """Rolling-origin back-test of all models on one CSV file."""
@@ -53,7 +60,8 @@ def backtest(path: Path, covariates: str, as_json: bool, horizon: int, days: int
             total=options["total"],
         )
         read = data.read_csv(path, source)
-        result = engine.run(read.series, horizon_s=horizon * 3600, days=days, findings=read.findings)
+        rounds = options["rounds"]
+        result = engine.run(read.series, horizon_s=horizon * 3600, days=days, findings=read.findings, rounds=rounds)
     except Refusal as refused:
         click.echo(
             json.dumps({"error": {"code": refused.code, "message": refused.message, "details": refused.details}})

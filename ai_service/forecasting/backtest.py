@@ -25,19 +25,21 @@ from ai_service.forecasting import (
     references,
     statistical,
 )
-from ai_service.forecasting.models import MEMBERS, Members, fit_members
-from ai_service.forecasting.types import DAY_S, Finding, Flags, Floats, Ints, Series
+from ai_service.forecasting.models import MEMBERS, ROUNDS, Members, fit_members
+from ai_service.forecasting.types import Finding, Flags, Floats, Ints, Series
 
 HISTORY_DAYS = 1461
 VALIDATION_DAYS = 84
-VALIDATION_STRETCHES = 2
-RETRAIN_DAYS = 20
+VALIDATION_STRETCHES = 3
+RETRAIN_DAYS = 7
 LEAST_TRAINING_DAYS = 28
 LONGEST_HORIZON_H = 168
 REFERENCES = ("ses", "seasonal_naive_day", "seasonal_naive_week")
 ENSEMBLE = "ensemble"
+MARGIN = 0.03  # a single model is chosen over the ensemble only when better by this much: small leads are luck
 
 Forecaster = Callable[[Series, Ints, int], Floats]
+Builder = Callable[[Series, Ints, int], features.Frame]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,8 @@ def run(
     days: int,
     findings: tuple[Finding, ...] = (),
     simple: dict[str, Forecaster] | None = None,
-    build: Callable[[Series, Ints, int], features.Frame] = features.build,
+    build: Builder = features.build,
+    rounds: int = ROUNDS,
 ) -> Result:
     """Back-test all models on `raw` as read. Raises the refusals of a series that cannot carry it."""
     raw = raw.tail(HISTORY_DAYS * raw.per_day)
@@ -134,7 +137,7 @@ def run(
     actual = features.targets(raw, plan.scored, plan.steps)
     scale = metrics.mase_scale(raw.values[:first], raw.per_day)
     answers = {name: Answer(ask(series, plan.scored, plan.steps), _plain(plan)) for name, ask in simple.items()}
-    answers |= _learned(series, plan, build)
+    answers |= _learned(series, plan, build, rounds)
     pool = tuple(name for name in answers if name in MEMBERS or name in statistical.NAMES)
     answers[ENSEMBLE], shares = _ensemble(answers, actual, plan, pool)
     choice = choose(answers, actual, plan)
@@ -146,7 +149,7 @@ def run(
     if not found.clean:
         raise errors.LookAheadFound(models=", ".join(found.found))
     return Result(
-        chosen=min(choice, key=lambda name: choice[name]),
+        chosen=chosen_of(choice),
         answers=answers,
         actual=actual[~plan.ready],
         scale=scale,
@@ -164,12 +167,12 @@ def _plain(plan: Plan) -> Floats:
     return np.ones((len(plan.scored), plan.steps))
 
 
-def _learned(series: Series, plan: Plan, build: Callable[[Series, Ints, int], features.Frame]) -> dict[str, Answer]:
+def _learned(series: Series, plan: Plan, build: Builder, rounds: int) -> dict[str, Answer]:
     """Train at each stretch on what was known by its start, and answer for the stretch."""
     medians: dict[str, list[Floats]] = {name: [] for name in MEMBERS}
     spreads: list[Floats] = []
     for stretch in stretches(plan):
-        members = train(series, plan, int(stretch[0]), build)
+        members = train(series, plan, int(stretch[0]), build, rounds)
         found, spread = members.predict(build(series, stretch, plan.steps))
         spreads.append(spread)
         for name in MEMBERS:
@@ -185,21 +188,17 @@ def stretches(plan: Plan) -> list[Ints]:
     return [*before, *after]
 
 
-def training_data(
-    series: Series, plan: Plan, moment: int, build: Callable[[Series, Ints, int], features.Frame]
-) -> tuple[features.Frame, Floats]:
+def training_data(series: Series, plan: Plan, moment: int, build: Builder) -> tuple[features.Frame, Floats]:
     """Frame and targets of the origins whose targets had all come to pass by `moment`."""
     origins = plan.training[plan.training + plan.steps <= moment]
     aims = features.known(series, origins[:, None] + np.arange(plan.steps), np.full(len(origins), moment))
     return build(series, origins, plan.steps), aims
 
 
-def train(
-    series: Series, plan: Plan, moment: int, build: Callable[[Series, Ints, int], features.Frame] = features.build
-) -> Members:
+def train(series: Series, plan: Plan, moment: int, build: Builder = features.build, rounds: int = ROUNDS) -> Members:
     """Members as they would have been trained at `moment`."""
     frame, aims = training_data(series, plan, moment, build)
-    return fit_members(frame, aims)
+    return fit_members(frame, aims, rounds=rounds)
 
 
 def _ensemble(answers: dict[str, Answer], actual: Floats, plan: Plan, pool: tuple[str, ...]) -> tuple[Answer, Floats]:
@@ -224,9 +223,13 @@ def choose(answers: dict[str, Answer], actual: Floats, plan: Plan) -> dict[str, 
     return {name: float(np.nanmean(np.abs(a.median[:count] - actual[:count]))) for name, a in answers.items()}
 
 
-def _probes(
-    plan: Plan, simple: dict[str, Forecaster], build: Callable[[Series, Ints, int], features.Frame]
-) -> dict[str, leaks.Probe]:
+def chosen_of(choice: dict[str, float]) -> str:
+    """The ensemble, unless a single model missed clearly less on the validation days."""
+    best = min(choice, key=lambda name: choice[name])
+    return best if choice[best] < (1 - MARGIN) * choice[ENSEMBLE] else ENSEMBLE
+
+
+def _probes(plan: Plan, simple: dict[str, Forecaster], build: Builder) -> dict[str, leaks.Probe]:
     """Everything between the readings and a forecast that could look ahead."""
     learned_on = int(plan.validation[0])
 
@@ -259,6 +262,3 @@ def hours_of_day(plan: Plan, series: Series) -> Ints:
     """Local hour of each (origin, step) of the test."""
     index = plan.test[:, None] + np.arange(plan.steps)
     return np.asarray(series.calendar(index).hour).astype(np.int64)
-
-
-__all__ = ["DAY_S", "Answer", "Plan", "Result", "run"]

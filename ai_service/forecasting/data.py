@@ -127,13 +127,12 @@ def _times(column: pd.Series[Any], zone: ZoneInfo, findings: list[Finding]) -> t
     text = column.astype(str).str.strip()
     aware = text.str.contains(r"(?:Z|[+-]\d{2}:?\d{2})$", regex=True) & text.str.contains(":", regex=False)
     if aware.any() and not aware.all():
+        _refuse_unreadable(text, pd.to_datetime(text.where(~aware), errors="coerce", format="mixed").isna() & ~aware)
         raise errors.ZonesMixed(with_offset=int(aware.sum()), without=int((~aware).sum()))
     parsed = pd.to_datetime(text, utc=bool(aware.all()), errors="coerce", format="ISO8601")
     if parsed.isna().any():
         parsed = pd.to_datetime(text, utc=bool(aware.all()), errors="coerce", format="mixed")
-    if parsed.isna().any():
-        row = int(np.argmax(parsed.isna()))
-        raise errors.TimeUnreadable(row=row + 2, value=text.iloc[row])
+    _refuse_unreadable(text, parsed.isna())
     index = pd.DatetimeIndex(parsed)
     if aware.all():
         return index, 0
@@ -151,10 +150,17 @@ def _times(column: pd.Series[Any], zone: ZoneInfo, findings: list[Finding]) -> t
     return chosen, int(second.sum())
 
 
+def _refuse_unreadable(text: pd.Series[Any], broken: pd.Series[Any]) -> None:
+    if broken.any():
+        row = int(np.argmax(broken))
+        raise errors.TimeUnreadable(row=row + 2, value=text.iloc[row])
+
+
 def _numbers(column: pd.Series[Any], name: str) -> Floats:
     """Floats; an empty cell is unknown, a word is refused."""
     if column.dtype == object:
-        column = column.replace({"TRUE": 1.0, "FALSE": 0.0, True: 1.0, False: 0.0, "": None})
+        words = {"true": 1.0, "false": 0.0, "": None}
+        column = column.map(lambda cell: words.get(cell.strip().lower(), cell) if isinstance(cell, str) else cell)
     numbers = pd.to_numeric(column, errors="coerce")
     broken = numbers.isna() & column.notna()
     if broken.any():
@@ -182,7 +188,7 @@ def _in_order(frame: pd.DataFrame, findings: list[Finding], *, expected: int) ->
 
 
 def _on_grid(frame: pd.DataFrame, step_s: int, wanted_s: int, *, total: bool) -> pd.DataFrame:
-    """Every step from first to last reading; steps without a complete set of readings are unknown."""
+    """Every step from first to last reading. A sum needs all readings of its step, a mean half of them."""
     fine = frame.groupby(frame.index.floor(f"{step_s}s")).mean()
     grid = pd.date_range(fine.index[0], fine.index[-1], freq=f"{step_s}s")
     fine = fine.reindex(grid)
@@ -191,10 +197,8 @@ def _on_grid(frame: pd.DataFrame, step_s: int, wanted_s: int, *, total: bool) ->
     groups = fine.resample(f"{wanted_s}s", origin="start_day")
     least = wanted_s // step_s if total else max(1, wanted_s // step_s // 2)
     coarse = groups.sum(min_count=least) if total else groups.mean().where(groups.count() >= least)
-    whole = fine.iloc[:, 0].resample(f"{wanted_s}s", origin="start_day").size() == wanted_s // step_s
-    inner = whole.to_numpy()
-    first, last = int(np.argmax(inner)), len(inner) - int(np.argmax(inner[::-1]))
-    return coarse.iloc[first:last]
+    known = np.flatnonzero(coarse.notna().any(axis=1).to_numpy())
+    return coarse.iloc[known[0] : known[-1] + 1] if len(known) else coarse
 
 
 def _series(frame: pd.DataFrame, step_s: int, source: Source) -> Series:

@@ -19,10 +19,10 @@ def weights(forecasts: Floats, actual: Floats) -> Floats:
     points, wanted = forecasts[seen], actual[seen]
     count = forecasts.shape[1]
     if not len(points):
-        return np.full(count, 1 / count)
-    error = np.abs(points - wanted[:, None]).mean(axis=0)
+        return np.full(count, 1 / count, dtype=np.float64)
+    error: Floats = np.abs(points - wanted[:, None]).mean(axis=0)
     worthy = error <= WORTHY * error.min()
-    equal = worthy / worthy.sum()
+    equal: Floats = np.asarray(worthy / worthy.sum(), dtype=np.float64)
     if len(points) < 5 * count:
         return equal
     size, points = len(points), points[:, worthy]

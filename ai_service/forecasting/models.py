@@ -80,9 +80,9 @@ def fit_members(frame: Frame, actual: Floats, *, rounds: int = ROUNDS) -> Member
     jobs: dict[str, Callable[[], lightgbm.Booster]] = {
         "median": lambda: _boost(frame.relative, aim, objective="l1", rounds=rounds),
         "raw": lambda: _boost(frame.rows, flat, objective="l1", rounds=rounds),
-        "rest": lambda: _boost(frame.relative, rest, objective="l1", rounds=rounds // 2),
-        "low": lambda: _boost(frame.relative, aim, objective="quantile", rounds=rounds // 2, alpha=low),
-        "high": lambda: _boost(frame.relative, aim, objective="quantile", rounds=rounds // 2, alpha=high),
+        "rest": lambda: _boost(frame.relative, rest, objective="l1", rounds=-(-rounds // 2)),
+        "low": lambda: _boost(frame.relative, aim, objective="quantile", rounds=-(-rounds // 2), alpha=low),
+        "high": lambda: _boost(frame.relative, aim, objective="quantile", rounds=-(-rounds // 2), alpha=high),
     }
     with ThreadPoolExecutor(THREADS) as side_by_side:
         running = {name: side_by_side.submit(job) for name, job in jobs.items()}
