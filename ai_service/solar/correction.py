@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a system's readings say about it: how far it is from the physics, and how clear its sky has been. Pure.
 
-`clearness` is reading over clear-sky power. For each time of day its upper quantile over the last weeks is what the
-system gives under a clear sky (shade, dirt, a wrong tilt), its median what is usual. What has just been measured counts
-for the hours that follow and fades into the usual.
+For each time of day the upper quantile of reading over clear-sky power is what the system gives under a clear sky
+(shade, dirt, a wrong tilt). What is usual is a mean of yesterday, the medians of the last 3, 7 and 14 days and the mean
+of 7, each carried to the season by clear-sky power: of what was measured beside it (tests/bench/solar.py) no single one
+of them was as good on every system. What has just been measured counts for the hours that follow and fades away.
 """
 
 from __future__ import annotations
@@ -21,63 +22,76 @@ LEAST_DAYS = 3
 DAYLIGHT = 0.03  # of the capacity: below it a ratio says nothing
 CLEAR_QUANTILE = 0.85
 MOST = 2.0
-FADE_H = 5.0
+CARRIED = (0.5, 2.0)  # by at most so much
+MEDIANS_DAYS = (3, 7, 14)
+MEAN_DAYS = 7
+FADE_H = 3.0
+WEATHER_WEIGHT = 0.5
 RECENT_H = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """Per time of day (`slots` of a day): the clear-sky factor and the usual clearness; and the sky just measured."""
+    """Per time of day: clear-sky factor, usual power and the clear-sky power beside it; and the sky just measured."""
 
-    clear: Floats
-    usual: Floats
+    clear_factor: Floats
+    usual_kw: Floats
+    clear_kw: Floats
     recent: float  # recent reading over what is usual at that time; NaN: nothing recent by day
-    recent_at_s: float
+    until_s: float
     days: int
 
 
 def learn(readings_kw: Floats, clear_kw: Floats, *, capacity_kwp: float, step_s: int, end_s: float) -> Learnt | None:
     """What the last weeks of `readings_kw` (to `end_s`, NaN unknown) tell beside clear-sky power of the same intervals.
 
-    None with fewer than three days of daylight readings. The first reading must begin a whole number of days before
-    `end_s`.
+    None with fewer than three days of daylight readings.
     """
     slots = DAY_S // step_s
     days = min(len(readings_kw) // slots, WINDOW_DAYS)
     if days < LEAST_DAYS:
         return None
-    recent, sky = (values[-days * slots :].reshape(days, slots) for values in (readings_kw, clear_kw))
-    bright = (sky > DAYLIGHT * capacity_kwp) & np.isfinite(recent)
-    ratio = np.where(bright, np.clip(recent / np.maximum(sky, 1e-9), 0.0, MOST), np.nan)
-    if int(np.isfinite(ratio).any(axis=1).sum()) < LEAST_DAYS:
+    past, sky = (values[-days * slots :].reshape(days, slots) for values in (readings_kw, clear_kw))
+    bright = (sky > DAYLIGHT * capacity_kwp) & np.isfinite(past)
+    if int(bright.any(axis=1).sum()) < LEAST_DAYS:
         return None
-    whole = np.nanmedian(ratio)
+    ratio = np.where(bright, np.clip(past / np.maximum(sky, 1e-9), 0.0, MOST), np.nan)
+    carried = past * _season(sky[-1], sky)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # times of day that are always dark have no median
-        usual = np.nanmedian(ratio, axis=0)
-        clear = np.nanquantile(ratio, CLEAR_QUANTILE, axis=0)
-    usual = np.where(np.isfinite(usual), usual, whole)
-    clear = np.where(np.isfinite(clear), clear, np.nanquantile(ratio, CLEAR_QUANTILE))
-    last = max(1, int(RECENT_H * 3600 / step_s))
-    expected = (usual[None, :] * sky).ravel()[-last:]
-    measured = np.where(bright, recent, np.nan).ravel()[-last:]
-    known = np.isfinite(measured) & (expected > DAYLIGHT * capacity_kwp)
-    now = float(measured[known].sum() / expected[known].sum()) if known.any() else float("nan")
-    return Learnt(clear, usual, min(now, MOST), end_s, days)
+        warnings.simplefilter("ignore", RuntimeWarning)  # times of day that are always dark or unknown
+        clear_factor = np.nanquantile(ratio, CLEAR_QUANTILE, axis=0)
+        medians = [np.nanmedian(carried[-count:], axis=0) for count in MEDIANS_DAYS]
+        usual = np.nanmean([carried[-1], *medians, np.nanmean(carried[-MEAN_DAYS:], axis=0)], axis=0)
+    whole = float(np.nanquantile(ratio, CLEAR_QUANTILE))
+    usual = np.where(np.isfinite(usual), usual, np.nanmedian(ratio) * sky[-1])
+    clear_factor = np.where(np.isfinite(clear_factor), clear_factor, whole)
+    recent = _recent(past, usual, sky, capacity_kwp=capacity_kwp, steps=max(1, int(RECENT_H * 3600 / step_s)))
+    return Learnt(clear_factor, usual, sky[-1], recent, end_s, days)
 
 
 def corrected(learnt: Learnt, clear_kw: Floats, weather_kw: Floats, time_s: Floats, *, step_s: int) -> Floats:
-    """Power in kW: the weather's where it is known, else the usual; drawn towards what was just measured.
+    """Power in kW: halfway between weather and the usual where weather is known, drawn towards what was just measured.
 
-    `time_s` are the beginnings of the intervals, after `learnt.recent_at_s`.
+    `time_s` are the beginnings of the intervals, at `learnt.until_s` or later.
     """
-    slots = DAY_S // step_s
-    slot = ((time_s - learnt.recent_at_s) // step_s).astype(np.int64) % slots
-    usual = clear_kw * learnt.usual[slot]
-    by_weather = weather_kw * learnt.clear[slot]
-    expected = np.where(np.isfinite(by_weather), by_weather, usual)
+    slot = ((time_s - learnt.until_s) // step_s).astype(np.int64) % (DAY_S // step_s)
+    usual = learnt.usual_kw[slot] * _season(clear_kw, learnt.clear_kw[slot])
+    by_weather = weather_kw * learnt.clear_factor[slot]
+    expected = np.where(np.isfinite(by_weather), WEATHER_WEIGHT * by_weather + (1 - WEATHER_WEIGHT) * usual, usual)
     if not np.isfinite(learnt.recent):
         return expected
-    ahead_h = (time_s - learnt.recent_at_s) / 3600
+    ahead_h = (time_s - learnt.until_s) / 3600
     drawn: Floats = expected * (1.0 + (learnt.recent - 1.0) * np.exp(-ahead_h / FADE_H))
     return drawn
+
+
+def _season(target: Floats, of: Floats) -> Floats:
+    scale: Floats = np.clip(np.maximum(target, 1e-9) / np.maximum(of, 1e-9), *CARRIED)
+    return scale
+
+
+def _recent(past: Floats, usual: Floats, sky: Floats, *, capacity_kwp: float, steps: int) -> float:
+    expected = (usual[None, :] * _season(sky, sky[-1][None, :])).ravel()[-steps:]
+    measured = past.ravel()[-steps:]
+    known = np.isfinite(measured) & (expected > DAYLIGHT * capacity_kwp)
+    return min(float(measured[known].sum() / expected[known].sum()), MOST) if known.any() else float("nan")
