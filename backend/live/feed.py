@@ -17,6 +17,7 @@ from backend.live.types import LiveEvent
 log = structlog.get_logger()
 
 CHANNEL = "gridx:live:"
+_CANCEL_AGAIN_S = 0.5
 _RETRY_S = 0.5
 _SILENCE_S = 5.0
 
@@ -37,8 +38,7 @@ class Feed:
     async def stop(self) -> None:
         """Stop listening and close the hub."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end(self._task)
         await self._hub.close()
 
     async def _run(self) -> None:
@@ -93,6 +93,14 @@ class Feed:
             log.info("live.redis_back")
             self._hub.tell("live.restored", "Live events come at once again")
         self._away = False
+
+
+async def end(task: "asyncio.Task[None]") -> None:
+    """Cancel a task until it has ended: a cancellation that meets the end of a library's own wait can get lost there
+    (`asyncio.wait_for` before Python 3.12)."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_CANCEL_AGAIN_S)
 
 
 def read_event(data: bytes) -> LiveEvent:
