@@ -25,7 +25,7 @@ def main() -> None:
 @click.option("--csv", "path", type=click.Path(path_type=Path), required=True, help="File with one series; .gz works.")
 @click.option("--time-column", required=True)
 @click.option("--value-column", required=True)
-@click.option("--covariates", default="", help="Columns known in advance (such as a holiday flag), by comma.")
+@click.option("--covariates", default="", help="By comma; a 0/1 flag of whole days counts as holidays.")
 @click.option("--resolution", default=None, help="1h, 30min, …; the readings' own unless given.")
 @click.option("--horizon", type=int, default=24, show_default=True, help="Hours ahead.")
 @click.option("--days", type=int, default=60, show_default=True, help="Origins, one a day, at the end of the series.")

@@ -87,14 +87,18 @@ class Result:
     choice: dict[str, float]
 
 
-def simple_forecasters() -> dict[str, Forecaster]:
-    """Models that are asked at each origin anew, by name."""
-    simple: dict[str, Forecaster] = {
+def reference_forecasters() -> dict[str, Forecaster]:
+    """What everything has to beat, by name."""
+    return {
         "ses": references.ses,
         "seasonal_naive_day": lambda s, o, n: references.seasonal_naive(s, o, n, days=1),
         "seasonal_naive_week": lambda s, o, n: references.seasonal_naive(s, o, n, days=7),
     }
-    return simple | {name: statistical.forecaster(name) for name in statistical.NAMES}
+
+
+def simple_forecasters() -> dict[str, Forecaster]:
+    """Models that are asked at each origin anew, by name."""
+    return reference_forecasters() | {name: statistical.forecaster(name) for name in statistical.NAMES}
 
 
 def plan_of(length: int, per_day: int, *, steps: int, days: int) -> Plan:

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -40,7 +40,6 @@ class Read:
 
     series: Series
     findings: tuple[Finding, ...]
-    covariates: dict[str, Floats]
 
 
 def read_csv(path: Path, source: Source) -> Read:
@@ -78,8 +77,26 @@ def from_table(table: pd.DataFrame, source: Source) -> Read:
         counts = Counter(str(day) for day in regular.index.tz_convert(zone).date)
         inner = dict(list(counts.items())[1:-1])
         findings += quality.day_length_findings(inner, wanted_s)
-    covariates = {name: regular[name].to_numpy(dtype=float) for name in source.covariates}
-    return Read(series, tuple(findings), covariates)
+    for name in source.covariates:
+        series = _with_covariate(series, name, regular[name].to_numpy(dtype=float), findings)
+    return Read(series, tuple(findings))
+
+
+def _with_covariate(series: Series, name: str, values: Floats, findings: list[Finding]) -> Series:
+    """A flag of whole local days (0 or 1) is a calendar, known in advance: its days become holidays.
+
+    Anything else is a measurement, and a measurement is no forecast: it is told and left out.
+    """
+    seen = np.isfinite(values)
+    days = series.local_day(np.arange(len(values)))
+    by_day = pd.Series(values[seen]).groupby(days[seen])
+    if seen.any() and np.isin(values[seen], (0.0, 1.0)).all() and (by_day.nunique() == 1).all():
+        level = by_day.first()
+        closed = {date(1970, 1, 1) + timedelta(days=int(day)) for day in level.index[level == 1.0]}
+        return replace(series, holidays=series.holidays | closed)
+    detail = f"{name} is measured, so it is not known ahead of the origin"
+    findings.append(Finding("covariate_measured", int(seen.sum()), "", detail, "left out"))
+    return series
 
 
 def zone_of(name: str) -> ZoneInfo:

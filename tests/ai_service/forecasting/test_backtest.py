@@ -17,12 +17,12 @@ from ai_service.forecasting.backtest import REFERENCES
 from tests.ai_service.forecasting.makers import make_series, make_table, make_values
 
 HORIZON_S = 24 * 3600
-QUICK = 30
+QUICK = {"rounds": 20, "simple": backtest.reference_forecasters()}
 
 
 @pytest.fixture(scope="module")
 def result():
-    return backtest.run(make_series(150), horizon_s=HORIZON_S, days=14, rounds=QUICK)
+    return backtest.run(make_series(110), horizon_s=HORIZON_S, days=14, **QUICK)
 
 
 def test_run__a_regular_house__beats_the_references_with_fair_intervals(result):
@@ -40,10 +40,10 @@ def test_run__any_series__is_checked_for_leaks_in_every_part(result):
 
 
 def test_run__the_choice__does_not_depend_on_the_test_days(result):
-    series = make_series(150)
+    series = make_series(110)
     changed = replace(series, values=np.append(series.values[: -14 * 24], 3 * series.values[-14 * 24 :][::-1]))
 
-    again = backtest.run(changed, horizon_s=HORIZON_S, days=14, rounds=QUICK)
+    again = backtest.run(changed, horizon_s=HORIZON_S, days=14, **QUICK)
 
     assert again.choice == result.choice
     assert again.chosen == result.chosen
@@ -61,7 +61,7 @@ def _tomorrow(series, origins, steps):
 
 def test_run__features_that_know_tomorrow__are_caught():
     with pytest.raises(errors.LookAheadFound) as caught:
-        backtest.run(make_series(60), horizon_s=HORIZON_S, days=2, build=_tomorrow, rounds=1)
+        backtest.run(make_series(60), horizon_s=HORIZON_S, days=2, build=_tomorrow, **QUICK)
 
     assert "features" in caught.value.details["models"]
 

@@ -86,6 +86,17 @@ def test_from_table__an_hour_that_no_clock_showed__is_left_out_and_told():
     assert len(read.series) == 71
 
 
+def test_from_table__a_flag_of_whole_days__is_a_calendar_and_a_measurement_is_left_out():
+    table = make_table(make_values(4))
+    table["closed"] = ["TRUE" if 24 <= index < 48 else "FALSE" for index in range(96)]
+    table["heat"] = np.arange(96.0)
+
+    read = from_table(table, Source("time", "value", covariates=("closed", "heat")))
+
+    assert {str(day) for day in read.series.holidays} == {"2024-01-02"}
+    assert codes(read.findings) == ["covariate_measured"]
+
+
 def _with(position: int, column: str, value: object) -> pd.DataFrame:
     table = make_table(make_values(3)).astype(object)
     table.loc[position, column] = value
