@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ai_service.forecasting.types import Floats
+from ai_service.forecasting.types import Floats, Ints
 
 QUANTILES = (0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.975)
 LEVELS = {50: (0.25, 0.75), 80: (0.1, 0.9), 90: (0.05, 0.95)}
@@ -63,17 +63,38 @@ def width(quantiles: Floats, level: int) -> Floats:
     return np.asarray(high - low)
 
 
-def coverage_interval(hits: Floats, *, confidence: float = 0.99, seed: int = 7) -> Interval:
+def coverage_interval(hits: Floats, *, confidence: float = 0.99) -> Interval:
     """Circular block bootstrap over days (blocks of a week) of the mean of `hits` (origins, steps)."""
     days = np.nanmean(hits, axis=1)
     days = days[np.isfinite(days)]
     if not len(days):
         return Interval(float("nan"), float("nan"))
-    random = np.random.default_rng(seed)
-    block = min(BLOCK_DAYS, len(days))
-    starts = random.integers(0, len(days), size=(BOOTSTRAPS, -(-len(days) // block)))
-    index = (starts[:, :, None] + np.arange(block)) % len(days)
-    means = days[index.reshape(BOOTSTRAPS, -1)[:, : len(days)]].mean(axis=1)
+    means = days[_resampled_days(len(days))].mean(axis=1)
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
     return Interval(float(low), float(high))
+
+
+def joint_margin(hits: Floats, *, confidence: float = 0.99) -> float:
+    """How far the coverages of all steps may lie from their true values at once: the largest deviation over the steps.
+
+    Same bootstrap; days are drawn whole, so that the steps keep their dependence.
+    """
+    measured = np.nanmean(hits, axis=0)
+    drawn = _resampled_days(len(hits))
+    known = np.isfinite(hits)
+    filled = np.where(known, hits, 0.0)
+    largest = [
+        float(np.abs(filled[index].sum(axis=0) / np.maximum(known[index].sum(axis=0), 1) - measured).max())
+        for index in drawn
+    ]
+    return float(np.quantile(largest, confidence))
+
+
+def _resampled_days(count: int, *, seed: int = 7) -> Ints:
+    """(BOOTSTRAPS, count) indexes of days, in blocks that wrap around."""
+    random = np.random.default_rng(seed)
+    block = min(BLOCK_DAYS, count)
+    starts = random.integers(0, count, size=(BOOTSTRAPS, -(-count // block)))
+    index = (starts[:, :, None] + np.arange(block)) % count
+    return np.asarray(index.reshape(BOOTSTRAPS, -1)[:, :count], dtype=np.int64)

@@ -119,6 +119,16 @@ def test_metrics__a_normal_distribution__has_its_known_crps_and_coverage():
 
     assert float(metrics.crps(quantiles, actual).mean()) == pytest.approx(0.5642, abs=0.02)
     assert interval.low <= 0.9 <= interval.high
+    assert (np.abs(hits.mean(axis=0) - 0.9) <= metrics.joint_margin(hits)).all()
+
+
+def test_joint_margin__one_hour_never_covered__is_far_outside():
+    hits = (np.random.default_rng(3).random((180, 24)) < 0.9).astype(float)
+    hits[:, 18] = np.random.default_rng(4).random(180) < 0.7
+
+    margin = metrics.joint_margin(hits)
+
+    assert list(np.flatnonzero(np.abs(hits.mean(axis=0) - 0.9) > margin)) == [18]
 
 
 def test_backtest_command__a_csv__prints_json_as_its_last_line(tmp_path: Path):
