@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, time
 from typing import Annotated, Any
 
 import httpx
@@ -88,10 +88,14 @@ class Identities:
         self._read_at = -KEY_SET_STALE_S
         self._tried_at = -KEY_SET_STALE_S
         self._reading = asyncio.Lock()
+        self._verified: dict[str, tuple[float, Caller]] = {}  # token: when it ends
         self._known: dict[str, tuple[float, Caller | None]] = {}
 
     async def of_token(self, token: str) -> Caller:
         """Whom an access token stands for; raises TokenExpired, TokenInvalid, AccountsAway."""
+        held = self._verified.get(token)
+        if held is not None and held[0] > time() and monotonic() - self._read_at <= KEY_SET_S:
+            return held[1]
         try:
             key_id = str(jwt.get_unverified_header(token).get("kid"))
         except jwt.InvalidTokenError as error:
@@ -110,7 +114,11 @@ class Identities:
             raise TokenExpired from error
         except (jwt.InvalidTokenError, ValueError, TypeError) as error:
             raise TokenInvalid from error
-        return Caller(user_id=str(said["sub"]))
+        caller = Caller(user_id=str(said["sub"]))
+        if len(self._verified) >= REMEMBERED:
+            self._verified.clear()
+        self._verified[token] = (float(said["exp"]), caller)
+        return caller
 
     async def of_api_key(self, key: str, *, client_ip: str) -> Caller:
         """Whom an API key stands for; raises ApiKeyInvalid, AccountsAway. An answer counts for 60 s."""
@@ -144,6 +152,7 @@ class Identities:
             found = [jwt.PyJWK(one, algorithm=ALGORITHM) for one in answer.json()["keys"]]
         except (httpx.HTTPError, jwt.PyJWTError, ValueError, KeyError, TypeError):
             return  # the keys at hand go on for a day
+        self._verified.clear()  # a key that was withdrawn signs no longer
         self._keys = {str(one.key_id): one for one in found}
         self._read_at = monotonic()
 

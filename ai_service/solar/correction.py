@@ -22,12 +22,12 @@ LEAST_DAYS = 3
 DAYLIGHT = 0.03  # of the capacity: below it a ratio says nothing
 CLEAR_QUANTILE = 0.85
 MOST = 2.0
-CARRIED = (0.5, 2.0)  # by at most so much
+CARRIED = (0.8, 1.25)  # by at most so much
 MEDIANS_DAYS = (3, 7, 14)
 MEAN_DAYS = 7
 FADE_H = 3.0
-WEATHER_WEIGHT = 0.5
-RECENT_H = 2.0
+WEATHER_WEIGHT = 0.7
+RECENT_H = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def learn(readings_kw: Floats, clear_kw: Floats, *, capacity_kwp: float, step_s:
 
 
 def corrected(learnt: Learnt, clear_kw: Floats, weather_kw: Floats, time_s: Floats, *, step_s: int) -> Floats:
-    """Power in kW: halfway between weather and the usual where weather is known, drawn towards what was just measured.
+    """Power in kW: mostly the weather where it is known, else the usual, drawn towards what was just measured.
 
     `time_s` are the beginnings of the intervals, at `learnt.until_s` or later.
     """
