@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is kept after a back-test and asked for forecasts: the chosen model, trained on everything known by now.
+
+A model belongs to one time of day of its origins (that of the series' end when it was trained), because slots of a day
+are counted from the origin. `Served` can be pickled; it holds no readings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ai_service.forecasting import backtest, ensemble, errors, features, intervals, quality
+from ai_service.forecasting.metrics import QUANTILES
+from ai_service.forecasting.models import MEMBERS, ROUNDS, Members
+from ai_service.forecasting.types import Finding, Floats, Series
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Quantiles (steps, QUANTILES) from one origin on, in the unit of the series."""
+
+    quantiles: Floats
+    origin: int
+    model: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A trained choice: ask it with the readings known by now."""
+
+    chosen: str
+    weights: dict[str, float]
+    members: Members
+    misses: Floats  # (steps, QUANTILES): calibrated misses in units of the spread
+    steps: int
+    origin_second: int
+
+    def forecast(self, raw: Series) -> Forecast:
+        """From the end of the series on. Raises HorizonInvalid at another time of day than it was trained for."""
+        origin = len(raw)
+        second = int(raw.time_at(np.array([origin]))[0]) % 86_400
+        if second != self.origin_second:
+            raise errors.HorizonInvalid("Trained for another time of day", trained_s=self.origin_second, asked_s=second)
+        checked = quality.check(raw)
+        at = np.array([origin])
+        simple = backtest.simple_forecasters()
+        wanted = [name for name in simple if name == self.chosen or self.weights.get(name, 0) > 0]
+        medians = {name: simple[name](checked.series, at, self.steps) for name in wanted}
+        learned, spread = self.members.predict(features.build(checked.series, at, self.steps))
+        medians |= learned
+        if self.chosen == backtest.ENSEMBLE:
+            used = {name: share for name, share in self.weights.items() if share > 0}
+            stack = np.stack([medians[name] for name in used], axis=-1)
+            median = ensemble.combine(stack, np.array(list(used.values())))[0]
+        else:
+            median = medians[self.chosen][0]
+        if self.chosen not in (*MEMBERS, backtest.ENSEMBLE):
+            spread = np.ones_like(spread)
+        quantiles = median[:, None] + spread[0][:, None] * self.misses
+        return Forecast(quantiles, origin, self.chosen, checked.findings)
+
+
+def prepare(result: backtest.Result, *, rounds: int = ROUNDS) -> Served:
+    """The choice of a back-test, trained up to the end of its series, with the misses of its test days."""
+    series = quality.check(result.series).series
+    answer = result.answers[result.chosen]
+    tested = ~result.plan.ready
+    misses = (result.actual - answer.median[tested]) / answer.spread[tested]
+    end = len(series)
+    assert misses.shape == (len(result.plan.test), result.plan.steps)
+    return Served(
+        chosen=result.chosen,
+        weights=result.weights,
+        members=backtest.train(series, result.plan, end, rounds=rounds),
+        misses=intervals.miss_quantiles(misses),
+        steps=result.plan.steps,
+        origin_second=int(series.time_at(np.array([end]))[0]) % 86_400,
+    )
+
+
+__all__ = ["QUANTILES", "Forecast", "Served", "prepare"]
