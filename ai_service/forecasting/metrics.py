@@ -65,10 +65,10 @@ def width(quantiles: Floats, level: int) -> Floats:
 
 def coverage_interval(hits: Floats, *, confidence: float = 0.99) -> Interval:
     """Circular block bootstrap over days (blocks of a week) of the mean of `hits` (origins, steps)."""
-    days = np.nanmean(hits, axis=1)
-    days = days[np.isfinite(days)]
-    if not len(days):
+    hits = hits[np.isfinite(hits).any(axis=1)]
+    if not len(hits):
         return Interval(float("nan"), float("nan"))
+    days = np.nanmean(hits, axis=1)
     means = days[_resampled_days(len(days))].mean(axis=1)
     tail = (1 - confidence) / 2
     low, high = np.quantile(means, [tail, 1 - tail])

@@ -54,6 +54,8 @@ def _one(name: str, slots: int, past: Floats, steps: int) -> Floats:
 
 def _without_gaps(days: Floats) -> list[Floats]:
     """Windows in a row; an unknown reading is the mean of its time of day within the window."""
-    usual = np.nanmean(np.where(np.isfinite(days), days, np.nan), axis=1, keepdims=True) if days.size else days
+    seen = np.isfinite(days)
+    count = seen.sum(axis=1, keepdims=True)
+    usual = np.where(count > 0, np.where(seen, days, 0.0).sum(axis=1, keepdims=True) / np.maximum(count, 1), np.nan)
     filled = np.where(np.isnan(days), usual, days)
     return [np.ascontiguousarray(window.ravel()) for window in filled]
