@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ai_service.forecasting.metrics import MEDIAN, QUANTILES
+from ai_service.forecasting.metrics import QUANTILES
 from ai_service.forecasting.types import Flags, Floats
 
 NEIGHBOURS = 1
@@ -35,16 +35,15 @@ def miss_quantiles(past: Floats) -> Floats:
     steps = past.shape[1]
     around = np.arange(-NEIGHBOURS, NEIGHBOURS + 1)
     near = np.stack([past[:, np.clip(np.arange(steps) + shift, 0, steps - 1)] for shift in around], axis=0)
-    own = _levels(near.transpose(2, 0, 1).reshape(steps, -1), len(past))
-    everyone = _levels(past.reshape(1, -1), len(past))
+    own = _levels(near.transpose(2, 0, 1).reshape(steps, -1))
+    everyone = _levels(past.reshape(1, -1))
     mixed = (1 - SHRINK) * own + SHRINK * everyone
     return np.sort(np.where(np.isfinite(mixed), mixed, everyone), axis=1)
 
 
-def _levels(misses: Floats, days: int) -> Floats:
-    """Quantiles by row, moved outwards as the number of independent days demands: (n + 1) q instead of n q."""
+def _levels(misses: Floats) -> Floats:
+    """Quantiles by row, moved outwards as their number demands: (n + 1) q instead of n q."""
     level = np.array(QUANTILES)
-    outward = 0.5 + (level - 0.5) * (days + 1) / max(days, 1)
-    bounded = np.clip(outward, 0, 1)
-    bounded[MEDIAN] = 0.5
+    count = max(int(np.isfinite(misses).sum(axis=1).min()), 1)
+    bounded = np.clip(0.5 + (level - 0.5) * (count + 1) / count, 0, 1)
     return np.asarray(np.nanquantile(misses, bounded, axis=1).T)
