@@ -77,7 +77,7 @@ def empty_databases(cluster: Cluster) -> Iterator[DatabaseUrls]:
 async def _connected(url: str) -> AsyncIterator[Database]:
     from backend.core.db import Database
 
-    database = Database(url, pool_size=10)
+    database = Database(url)
     try:
         yield database
     finally:

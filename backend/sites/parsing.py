@@ -119,7 +119,7 @@ def _parse(
         if len(drafts) + len(problems) >= MAX_UPLOAD_ROWS:
             raise UploadTooManyRows(limit=MAX_UPLOAD_ROWS)
         try:
-            drafts.append(reader.draft(number, fields(_row_text(line, number == first_line))))
+            drafts.append(reader.draft(number, fields(_row_text(line, number == 1))))
         except _BadFieldError as bad:
             problems.append(refuse(number, bad.field, bad.value, bad.code, bad.message))
         except csv.Error as error:

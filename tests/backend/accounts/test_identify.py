@@ -11,7 +11,6 @@ from starlette.requests import Request
 from backend.accounts.config import RecentKeys
 from backend.accounts.deps import identify
 from backend.accounts.principals import PrincipalReader
-from backend.core.clock import utc_now
 from backend.core.db import Database
 from tests.backend.accounts.helpers import ALICE, NOON, bearer, sign_in_over_http
 
@@ -88,6 +87,4 @@ async def test_sign_in__many_at_once__all_get_their_own_session(another_client):
             me = await client.get("/api/users/me", headers=bearer(entered))
             return entered["user"]["id"] == me.json()["data"]["id"]
 
-    started = utc_now()
     assert all(await asyncio.gather(*(enter(number) for number in range(200, 240))))
-    assert utc_now() - started < timedelta(seconds=8)
