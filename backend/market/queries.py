@@ -89,7 +89,8 @@ async def list_trades(db: Database, wanted: TradeFilter, page: PageParams) -> li
     arguments += (page.limit, page.offset)
     last = f"LIMIT ${len(arguments) - 1} OFFSET ${len(arguments)}"
     if wanted.wallets is None:
-        found = " ".join(("SELECT * FROM energy_trades t", where, _NEWEST, last))
+        ids = " ".join(("SELECT t.id FROM energy_trades t", where, _NEWEST, last))  # from the index alone
+        found = " ".join(("SELECT t.* FROM (", ids, ") x JOIN energy_trades t USING (id)"))
     else:
         upto = f"LIMIT ${len(arguments) - 1}::bigint + ${len(arguments)}"
         sides = _sides(where, len(arguments) + 1, f"{_NEWEST} {upto}")

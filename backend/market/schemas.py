@@ -12,7 +12,12 @@ from backend.core.units import Address, CarbonKg, EnergyKwh, EnergyKwhIn, Hash32
 from backend.market.types import SubmissionState, SubmissionView, TradeKind, TradeStatus, TradeView
 
 Status = Literal["pending", "confirmed", "final", "failed", "orphaned"]
-_KINDS = {TradeKind.UNILATERAL: "logged", TradeKind.FILLED: "filled", TradeKind.MATCHED: "matched"}
+Kind = Literal["logged", "filled", "matched"]
+_KINDS: dict[TradeKind, Kind] = {
+    TradeKind.UNILATERAL: "logged",
+    TradeKind.FILLED: "filled",
+    TradeKind.MATCHED: "matched",
+}
 _STATES: dict[SubmissionState, Status] = {
     SubmissionState.INTENT: "pending",
     SubmissionState.SUBMITTED: "pending",
@@ -57,7 +62,7 @@ class TradeOut(ApiModel):
     trade_id: Hash32 | None = None
     status: Status
     reason: str | None = None
-    kind: Literal["logged", "filled", "matched"] | None = None
+    kind: Kind | None = None
     consented: bool = False
     ineligible_reason: str | None = None
     seller_id: UUID | None
@@ -87,8 +92,8 @@ class TradeOut(ApiModel):
 
 
 def trade_out(trade: TradeView, *, required: int | None, explorer: str | None) -> TradeOut:
-    """A recorded trade as it travels."""
-    return TradeOut(
+    """A recorded trade as it travels; the record was checked when it was made, and is not checked again."""
+    return TradeOut.model_construct(
         id=trade.id,
         trade_id=trade.trade_id,
         status=_STATUS[trade.status],
