@@ -137,6 +137,7 @@ def run_engine(engine: Engine, python: Path, rule: str, books: Sequence[Sequence
         [str(python), "-c", engine.driver],
         input="\n".join(json.dumps(task) for task in tasks),
         stdout=subprocess.PIPE, text=True, timeout=RUN_TIMEOUT_S, check=True,
+        cwd=python.parent,  # engines leave log files where they run
     )  # fmt: skip
     answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     return [Ran(answer["seconds"], answer["volume"]) for answer in answers]
