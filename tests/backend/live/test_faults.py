@@ -63,7 +63,7 @@ async def test_client__that_reads_nothing__is_ended_with_the_reason_and_holds_no
     ):
         await slow.until("hello")
         await quick.until("hello")
-        for number in range(60):
+        for number in range(300):
             await street.add(Traded(number, filling="x" * 300_000))
             await quick.until("event", number + 1)
             if _slow() > before:
