@@ -30,6 +30,8 @@ def _slow() -> float:
 async def test_redis__stopped_and_back__events_come_late_but_each_once(
     street: Street, redis_server: RedisServer, monkeypatch
 ) -> None:
+
+pytestmark = pytest.mark.xdist_group("live-faults")  # each of them fills a machine by itself
     monkeypatch.setattr(hub, "REFILL_S", 0.1)
     alice = await make_user(street.db)
     async with street.ear("topics=trades") as ear:
@@ -63,7 +65,7 @@ async def test_client__that_reads_nothing__is_ended_with_the_reason_and_holds_no
     ):
         await slow.until("hello")
         await quick.until("hello")
-        for number in range(300):
+        for number in range(60):
             await street.add(Traded(number, filling="x" * 300_000))
             await quick.until("event", number + 1)
             if _slow() > before:
