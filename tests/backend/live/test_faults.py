@@ -18,6 +18,8 @@ from scripts.live_events import Refused, follow
 from tests.backend.accounts.helpers import make_user
 from tests.backend.live.conftest import PATIENCE_S, OrderMoved, Street, Traded
 
+pytestmark = pytest.mark.xdist_group("live-faults")  # each of them fills a machine by itself
+
 
 def _figure(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
@@ -31,7 +33,6 @@ async def test_redis__stopped_and_back__events_come_late_but_each_once(
     street: Street, redis_server: RedisServer, monkeypatch
 ) -> None:
 
-pytestmark = pytest.mark.xdist_group("live-faults")  # each of them fills a machine by itself
     monkeypatch.setattr(hub, "REFILL_S", 0.1)
     alice = await make_user(street.db)
     async with street.ear("topics=trades") as ear:
