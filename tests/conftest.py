@@ -131,11 +131,8 @@ def redis_url(redis_server: RedisServer) -> str:
     if not redis_server.process.running:
         redis_server.start()
     import redis
-    from redis.backoff import ExponentialBackoff
-    from redis.retry import Retry
 
-    patient = Retry(ExponentialBackoff(cap=0.5), 10)  # a test before may have stopped it a moment ago
-    with redis.Redis.from_url(redis_server.url, retry=patient) as connection:
+    with redis.Redis.from_url(redis_server.url) as connection:
         connection.flushall()
     return redis_server.url
 
