@@ -9,15 +9,21 @@ import signal
 import socket
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
 _LOG_LIMIT_BYTES = 64 * 1024 * 1024
 _TAIL_BYTES = 64 * 1024
+_CLAIMS_KEPT = 64  # a port is claimed until its server has long been listening
 _libc = ctypes.CDLL(None, use_errno=True)
+_claims: deque[socket.socket] = deque()
 
 
 class ProcessFailed(RuntimeError):
@@ -25,18 +31,39 @@ class ProcessFailed(RuntimeError):
 
 
 def free_port(preferred: int | None = None) -> int:
-    """Return `preferred` when nothing listens there, else a port that is free now."""
-    for port in (preferred, 0):
-        if port is None:
-            continue
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+    """Return `preferred` when nothing listens there, else a free port that no other process of GridX is given."""
+    if preferred and (port := _bindable(preferred)) is not None:
+        return port
+    for _ in range(100):
+        port = _bindable(0)
+        if port is not None and _claim(port):
+            return port
     raise ProcessFailed("no free loopback port")
+
+
+def _bindable(port: int) -> int | None:
+    """The port that binding to `port` gives, None when it is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return None
+        return int(probe.getsockname()[1])
+
+
+def _claim(port: int) -> bool:
+    """Whether the port is this process's now: between choosing a port and listening there, another could choose it."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0gridx-port-{port}")  # a name without a file, gone with the process
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    while len(_claims) > _CLAIMS_KEPT:
+        _claims.popleft().close()
+    return True
 
 
 def is_listening(port: int, host: str = LOOPBACK) -> bool:
@@ -57,8 +84,14 @@ def _leash(parent_pid: int, death_signal: int) -> Callable[[], None]:
     return apply
 
 
+@cache
+def _starter(parent_pid: int) -> ThreadPoolExecutor:
+    """The thread that starts every child: the kernel ends a child with the thread, not the process, that started it."""
+    return ThreadPoolExecutor(1, thread_name_prefix=f"starter-{parent_pid}")
+
+
 class Process:
-    """One child: `start`, `wait_ready`, `stop`. Start it from a thread that lives as long as the child shall.
+    """One child: `start`, `wait_ready`, `stop`. It may be started from any thread.
 
     `stop_signal` asks for an orderly end; `death_signal` is what the kernel sends should the parent vanish.
     """
@@ -112,23 +145,26 @@ class Process:
             self.log.replace(self.log.with_suffix(self.log.suffix + ".1"))
         with self.log.open("ab") as output:
             self._log_start = output.seek(0, os.SEEK_END)
-            self._child = subprocess.Popen(
-                self.argv,
-                stdin=subprocess.PIPE if self.stdin is not None else subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=self.cwd,
-                env=self.env,
-                user=self.user,
-                group=None if self.user is None else _group_of(self.user),
-                extra_groups=None if self.user is None else [],
-                start_new_session=True,
-                text=True,
-                preexec_fn=_leash(os.getpid(), self.death_signal),
-            )
+            self._child = _starter(os.getpid()).submit(self._spawn, output).result()
         if self.stdin is not None and self._child.stdin is not None:
             self._child.stdin.write(self.stdin)
             self._child.stdin.close()
+
+    def _spawn(self, output: IO[bytes]) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.argv,
+            stdin=subprocess.PIPE if self.stdin is not None else subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=self.cwd,
+            env=self.env,
+            user=self.user,
+            group=None if self.user is None else _group_of(self.user),
+            extra_groups=None if self.user is None else [],
+            start_new_session=True,
+            text=True,
+            preexec_fn=_leash(os.getpid(), self.death_signal),
+        )
 
     def wait_ready(self, ready: Callable[[], bool], *, timeout_s: float = 30.0) -> None:
         """Return once `ready()`; raise ProcessFailed when the child ends or the time is over."""
