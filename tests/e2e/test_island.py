@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
@@ -129,6 +130,34 @@ class Valley:
         event = self.town.stage.contract.events.EnergyTradeLogged()
         return [bytes(log["args"]["tradeId"]) for log in event.get_logs(from_block=0)]
 
+    async def trade_without_chain(self) -> None:
+        """Orders in four intervals, two of them partly filled, and one above the island's price cap."""
+        await self.trade(2, 1, is_bid=True, energy_wh=300)
+        for interval, seller, buyer in ((3, 1, 4), (1, 1, 2), (2, 3, 4), (3, 3, 2)):
+            await self.pair(seller, buyer, interval)
+        await self.trade(1, 2, is_bid=False, energy_wh=900, price=CAP - 5_000)
+        await self.trade(4, 2, is_bid=True, energy_wh=350)
+        with pytest.raises(PriceAboveCap):
+            await self.draft(2, 2, is_bid=True, energy_wh=500, price=CAP + 1)
+
+    async def noticed(self, island_id: UUID, what: str) -> None:
+        """Return once the island's row has a time for `what`."""
+
+        async def has_time() -> bool:
+            await service.run_islands(self.town.db, now=utc_now())
+            return getattr(await service.get_island(self.town.db, island_id, self.operator), what) is not None
+
+        await eventually(has_time, f"{what} is noticed")
+        await service.run_islands(self.town.db, now=utc_now())
+
+    async def send_again(self) -> None:
+        """Send every mined batch once more, by whoever has the settler's key."""
+        eth = self.town.stage.web3.eth
+        for row in await self.town.rows("SELECT tx_hash FROM relay_transactions WHERE state = 'MINED' ORDER BY nonce"):
+            sent = eth.get_transaction(row.tx_hash)
+            again = {"from": sent["from"], "to": sent["to"], "data": sent["input"], "gas": sent["gas"]}
+            assert eth.wait_for_transaction_receipt(eth.send_transaction(again))["status"] == 1
+
     async def ended(self) -> bool:
         """Whether every match is final or cancelled; time passes on chain."""
         self.town.stage.anvil.mine()
@@ -193,20 +222,8 @@ async def test_island_day__chain_down_and_back__logs_every_match_in_order_exactl
         chain.stop()
 
         # The chain is out of reach: people trade on, and what they are entitled to is worked out.
-        await valley.trade(2, 1, is_bid=True, energy_wh=300)
-        for interval, seller, buyer in ((3, 1, 4), (1, 1, 2), (2, 3, 4), (3, 3, 2)):
-            await valley.pair(seller, buyer, interval)
-        await valley.trade(1, 2, is_bid=False, energy_wh=900, price=CAP - 5_000)
-        await valley.trade(4, 2, is_bid=True, energy_wh=350)
-        with pytest.raises(PriceAboveCap):
-            await valley.draft(2, 2, is_bid=True, energy_wh=500, price=CAP + 1)
-
-        async def lost() -> bool:
-            await service.run_islands(town.db, now=utc_now())
-            return (await service.get_island(town.db, island.id, valley.operator)).chain_lost_at is not None
-
-        await eventually(lost, "the loss of the chain is noticed")
-        await service.run_islands(town.db, now=utc_now())
+        await valley.trade_without_chain()
+        await valley.noticed(island.id, "chain_lost_at")
         while_away = await service.get_island(town.db, island.id, valley.operator)
         assert await valley.states() == ["FINAL"] + ["MATCHED"] * 6
         assert while_away.intents == 7
@@ -214,13 +231,7 @@ async def test_island_day__chain_down_and_back__logs_every_match_in_order_exactl
         # The chain returns: all that waited is logged; the cancelled order is a conflict that is told.
         chain.start()
         await eventually(valley.ended, "all matches are at their end")
-
-        async def back() -> bool:
-            await service.run_islands(town.db, now=utc_now())
-            return (await service.get_island(town.db, island.id, valley.operator)).chain_back_at is not None
-
-        await eventually(back, "the return of the chain is noticed")
-        await service.run_islands(town.db, now=utc_now())
+        await valley.noticed(island.id, "chain_back_at")
     await relayer.release()
 
     matches = await town.rows("SELECT trade_id, state FROM matches ORDER BY settlement_nonce")
@@ -232,15 +243,7 @@ async def test_island_day__chain_down_and_back__logs_every_match_in_order_exactl
     assert [intent.settlement_nonce for intent in queued] == sorted(intent.settlement_nonce for intent in queued)
     assert [conflict.payload["sequence"] for conflict in conflicts] == [2]
 
-    # What was sent is sent again, by whoever has the settler's key: the nonces make it a skip.
-    for row in await town.rows("SELECT tx_hash FROM relay_transactions WHERE state = 'MINED' ORDER BY nonce"):
-        again = town.stage.web3.eth.get_transaction(row.tx_hash)
-        receipt = town.stage.web3.eth.wait_for_transaction_receipt(
-            town.stage.web3.eth.send_transaction(
-                {"from": again["from"], "to": again["to"], "data": again["input"], "gas": again["gas"]}
-            )
-        )
-        assert receipt["status"] == 1
+    await valley.send_again()  # the nonces make it a skip
     assert await valley.logged() == logged
     await town.confirm(FINALITY_DEPTH)
 
