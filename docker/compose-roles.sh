@@ -1,5 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Run once by the postgres image on an empty data folder: the roles and the database, passwords from the environment.
+# Run once by the postgres image on an empty data folder: the roles and the databases, passwords from the environment.
 set -eu
-psql -X --username "$POSTGRES_USER" --dbname postgres --file /gridx/roles.sql
+psql -X --username "$POSTGRES_USER" --dbname postgres --file /gridx/roles.sql --file /gridx/models.sql

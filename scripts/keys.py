@@ -34,6 +34,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "GRIDX_API_PASSWORD": _password,
     "GRIDX_SERVICE_PASSWORD": _password,
     "GRIDX_AUDIT_PASSWORD": _password,
+    "GRIDX_MODELS_PASSWORD": _password,
     "GRIDX_REDIS_PASSWORD": _password,
 }
 

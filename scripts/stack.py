@@ -28,7 +28,7 @@ from typing import IO
 from scripts import keys, runfile, settler
 from scripts.embedded import chain_check
 from scripts.embedded.anvil import Anvil
-from scripts.embedded.postgres import Passwords, PostgresServer
+from scripts.embedded.postgres import MODELS_DATABASE, Passwords, PostgresServer
 from scripts.embedded.process import LOOPBACK, ROOT, Process, ProcessFailed, free_port, is_listening
 from scripts.embedded.redis import RedisServer
 
@@ -296,11 +296,14 @@ class Stack:
             api=secrets["GRIDX_API_PASSWORD"],
             service=secrets["GRIDX_SERVICE_PASSWORD"],
             audit=secrets["GRIDX_AUDIT_PASSWORD"],
+            models=secrets["GRIDX_MODELS_PASSWORD"],
         )
         port, log = free_port(self.ports.postgres or 0), self.folder / "logs" / "postgres.log"
         self.postgres = PostgresServer(self.folder, passwords, port=port, durable=self.durable, log=log)
         self.postgres.start()
         self.env |= {name: self.postgres.url(role) for role, name in DATABASE_URLS.items()}
+        self.env.setdefault("GRIDX_AI_MODELS_URL", self.postgres.url("models", MODELS_DATABASE))
+        self.env.setdefault("GRIDX_AI_MODELS_FOLDER", str(self.folder / "models"))
 
     def _start_redis(self, secrets: Mapping[str, str]) -> None:
         if "REDIS_URL" in self.external:

@@ -23,18 +23,21 @@ from scripts.embedded.process import LOOPBACK, ROOT, Process, ProcessFailed, fre
 
 ROLES = ("owner", "api", "service", "audit")
 ROLES_SQL = ROOT / "backend" / "migrations" / "roles.sql"
+MODELS_SQL = ROOT / "ai_service" / "models.sql"
+MODELS_DATABASE = "gridx_mlflow"
 _REACHABLE_HOME = Path("/var/lib/gridx")
 
 
 @dataclass(frozen=True, slots=True)
 class Passwords:
-    """Passwords of the superuser `postgres` and of the four roles."""
+    """Passwords of the superuser `postgres`, of the four roles, and of the owner of the register of models."""
 
     superuser: str
     owner: str
     api: str
     service: str
     audit: str
+    models: str
 
 
 def install_folder() -> Path:
@@ -90,12 +93,12 @@ class PostgresServer:
         return self._process
 
     def url(self, role: str, database: str = "gridx") -> str:
-        """postgresql:// URL for `owner`, `api`, `service`, `audit` or `superuser`."""
+        """postgresql:// URL for `owner`, `api`, `service`, `audit`, `models` or `superuser`."""
         user = "postgres" if role == "superuser" else f"gridx_{role}"
         return f"postgresql://{user}:{getattr(self.passwords, role)}@{LOOPBACK}:{self.port}/{database}"
 
     def start(self) -> None:
-        """Make the cluster if there is none, start it, make roles and the database `gridx`. Raises ProcessFailed."""
+        """Make the cluster if there is none, start it, make roles and databases. Raises ProcessFailed."""
         self.folder.mkdir(parents=True, exist_ok=True)
         user = server_user(self.data)
         if user is not None:
@@ -118,6 +121,7 @@ class PostgresServer:
         self._process.wait_ready(self._answers, timeout_s=60)
         if fresh:
             self._make_roles()
+        self._make_models_database()
 
     def stop(self) -> None:
         """Fast shutdown with a checkpoint; safe to call twice."""
@@ -152,6 +156,12 @@ class PostgresServer:
     def _make_roles(self) -> None:
         secrets = {f"GRIDX_{role.upper()}_PASSWORD": getattr(self.passwords, role) for role in ROLES}
         self._psql(["-f", str(ROLES_SQL)], database="postgres", extra=secrets)
+
+    def _make_models_database(self) -> None:
+        """The register of models has its own; a cluster of an earlier release gets it at its next start."""
+        if not self.psql(f"SELECT 1 FROM pg_database WHERE datname = '{MODELS_DATABASE}'"):  # noqa: S608 (a constant)
+            secret = {"GRIDX_MODELS_PASSWORD": self.passwords.models}
+            self._psql(["-f", str(MODELS_SQL)], database="postgres", extra=secret)
 
     def _make_cluster(self, user: int | None) -> None:
         """initdb into a fresh folder, put in place only when complete."""

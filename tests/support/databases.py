@@ -11,7 +11,9 @@ from pathlib import Path
 
 from scripts.embedded.postgres import Passwords, PostgresServer
 
-PASSWORDS = Passwords(superuser="superuser", owner="owner", api="api", service="service", audit="audit")
+PASSWORDS = Passwords(
+    superuser="superuser", owner="owner", api="api", service="service", audit="audit", models="models"
+)
 TEMPLATE = "gridx"
 
 
