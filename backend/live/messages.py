@@ -33,7 +33,7 @@ def event_text(event: LiveEvent, cursor: Cursor) -> bytes:
             "sequence": event.sequence,
             "name": event.name,
             "at": event.at,
-            "data": _shown(orjson.loads(event.payload)),
+            "data": shown(orjson.loads(event.payload)),
         }
         event.tail = orjson.dumps(body, option=orjson.OPT_UTC_Z)[1:]
     return b'{"type":"event","id":"' + encode_cursor(cursor).encode() + b'",' + event.tail
@@ -73,12 +73,12 @@ def last_text(kind: str, code: str, message: str, details: dict[str, Any] | None
     return orjson.dumps({"type": kind, "code": code, "message": message, "details": details or {}}, default=str)
 
 
-def _shown(value: Any) -> Any:
-    """Names in camelCase as everywhere in the API; whole numbers beyond a browser's precision as text."""
+def shown(value: Any) -> Any:
+    """A payload as clients see it: camelCase names; whole numbers beyond a browser's precision as text."""
     if isinstance(value, dict):
-        return {to_camel(name) if _NAME.fullmatch(name) else name: _shown(inner) for name, inner in value.items()}
+        return {to_camel(name) if _NAME.fullmatch(name) else name: shown(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_shown(inner) for inner in value]
+        return [shown(inner) for inner in value]
     if isinstance(value, int) and not -_EXACT < value < _EXACT:
         return str(value)
     return value

@@ -21,11 +21,17 @@ SELECT {_COLUMNS} FROM unnest($1::text[], $2::bigint[]) AS t (topic, after) CROS
     ORDER BY outbox.sequence LIMIT $3) AS o
 ORDER BY o.topic, o.sequence
 """  # noqa: S608 constants of this file
+_SEEN = """
+(o.audience = $2 OR (o.audience IS NULL AND o.audience_org IS NULL) OR o.audience_org = ANY($3)
+    OR ($4 AND o.audience_org IS NOT NULL))
+"""
 _PAGE = f"""
-SELECT {_COLUMNS} FROM outbox AS o WHERE o.topic = $1 AND o.sequence > $2 AND o.sequence <= $3
-    AND (o.audience = $4 OR (o.audience IS NULL AND o.audience_org IS NULL) OR o.audience_org = ANY($5)
-         OR ($6 AND o.audience_org IS NOT NULL))
+SELECT {_COLUMNS} FROM outbox AS o WHERE o.topic = $1 AND {_SEEN} AND o.sequence > $5 AND o.sequence <= $6
 ORDER BY o.sequence LIMIT $7
+"""  # noqa: S608 constants of this file
+_NEWEST = f"""
+SELECT {_COLUMNS} FROM outbox AS o WHERE o.topic = $1 AND {_SEEN} AND o.sequence > 0
+ORDER BY o.sequence DESC LIMIT $5
 """  # noqa: S608 constants of this file
 _OWN_PAGE = f"""
 SELECT {_COLUMNS} FROM outbox AS o WHERE o.topic = $1 AND o.sequence > $2 AND o.sequence <= $3 AND o.audience = $4
@@ -62,8 +68,18 @@ async def page(db: Database, topic: Topic, viewer: Viewer, *, after: int, up_to:
             rows = await connection.fetch(_OWN_PAGE, topic.value, after, up_to, viewer.user_id, PAGE)
         else:
             orgs: list[UUID] = list(viewer.operator_of)
-            values = (topic.value, after, up_to, viewer.user_id, orgs, viewer.everywhere, PAGE)
+            values = (topic.value, viewer.user_id, orgs, viewer.everywhere, after, up_to, PAGE)
             rows = await connection.fetch(_PAGE, *values)
+    return [_event(row) for row in rows]
+
+
+async def newest(db: Database, topic: Topic, viewer: Viewer, *, limit: int) -> list[LiveEvent]:
+    """Events of one topic for all, for operators or for somebody, as far as the viewer sees them; the newest first."""
+    async with db.begin() as session:
+        connection = await raw(session)
+        orgs: list[UUID] = list(viewer.operator_of)
+        values = (topic.value, viewer.user_id, orgs, viewer.everywhere, limit)
+        rows = await connection.fetch(_NEWEST, *values)
     return [_event(row) for row in rows]
 
 

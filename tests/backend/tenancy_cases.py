@@ -150,6 +150,8 @@ CASES: dict[str, Case] = {
     "POST /api/blockchain/audit": Case((403,)),
     # houses and readings
     "GET /api/houses": Case((200,), query=PAGE_SIZE),
+    "GET /api/houses/meters": Case((200,)),
+    "GET /api/communities": public("numbers and regions of communities are on chain; no names", 200),
     "POST /api/houses": Case((403, 404, 422), body=HOUSE | {"ownerId": "{south_owner}"}),
     "GET /api/houses/{south_house}": Case((404,), owner=True),
     "PUT /api/houses/{south_house}": Case((404,), body=HOUSE),
@@ -176,16 +178,20 @@ CASES: dict[str, Case] = {
         },
     ),
     "GET /api/energy-trades": public("trades are public by wallet address", 200, query={"userId": "{south_owner}"}),
+    "GET /api/energy-trades/totals": public("sums over public trades", 200),
     f"GET /api/energy-trades/{HASH}": public("trades are public by wallet address", 404),
     # orders and markets
     "GET /api/market/rules": public(MARKET, 200, query={"community": "2"}),
     "PUT /api/organizations/{south_org}/market": Case((404,), body={"rule": "uniform"}),
     "GET /api/market/intervals": public(MARKET, 200, 503, query=SOUTH_DAY),
     "GET /api/market/book": public(MARKET, 200, 503, query={"community": "2", "deliveryStart": "2030-01-01T00:00:00Z"}),
+    "GET /api/market/prices": public(MARKET, 200, 503, query=SOUTH_DAY),
+    "GET /api/market/deals": public(MARKET, 200, 503, query=SOUTH_DAY),
     "GET /api/market/auctions": public(MARKET, 200, 503, query=SOUTH_DAY),
     "POST /api/market/orders/drafts": Case((422, 503), body=DRAFT),
     "POST /api/market/orders": Case((403, 503), body={"order": ORDER, "signature": HEX}),
     "GET /api/market/orders": Case((200,), query=PAGE_SIZE),
+    "GET /api/market/orders/capacities": Case((200, 503), query={"deliveryStart": "2030-01-01T00:00:00Z"}),
     "GET /api/market/orders/{south_order}": Case((404,), owner=True),
     "DELETE /api/market/orders/{south_order}": Case((404, 503)),
     "GET /api/market/matches": Case((200,), query={"orderId": "{south_order}"}),
@@ -217,6 +223,7 @@ CASES: dict[str, Case] = {
     "POST /api/market/islands/forecasts": Case((404,), body=FORECASTS),
     # live updates
     "POST /api/events/ticket": Case((201,)),
+    "GET /api/events/alerts": Case((200,)),
     # settlement
     "GET /api/market/statements": Case((404,), query={"userId": "{south_owner}"}, owner=True),
     "GET /api/market/statements/{month}": Case((404,), query={"userId": "{south_owner}"}, owner=True),
@@ -228,6 +235,7 @@ CASES: dict[str, Case] = {
     # carbon
     "GET /api/carbon-wallet/leaderboard": public("the board is public", 200),
     "GET /api/carbon-wallet/leaderboard/me": Case((200,)),
+    "GET /api/carbon-wallet/leaderboard/people/{south_owner}": public("those who chose to be named alone", 404),
     "GET /api/carbon-wallet/certificates/{unknown}": public("whoever holds a certificate may check it", 404),
     "GET /api/carbon-wallet/certificates/{unknown}/page": public("whoever holds a certificate may check it", 404),
     "GET /api/carbon-wallet/certificates/{unknown}/pdf": public("whoever holds a certificate may check it", 404),

@@ -27,7 +27,7 @@ LEFT JOIN LATERAL (SELECT x.id FROM orders x WHERE x.chain = $1 AND x.maker = o.
     AND x.delivery_start = o.delivery_start LIMIT 1) AS used ON true
 ORDER BY o.n
 """
-_COMMITTED = """
+COMMITTED = """
 SELECT x.house_id, x.delivery_start, x.is_bid,
     sum(CASE x.state WHEN 'OPEN' THEN x.energy_wh
         ELSE x.matched_wh + x.taken_wh + x.reserved_wh END)::bigint AS energy_wh
@@ -53,7 +53,7 @@ async def last_look(session: AsyncSession, orders: Sequence[NewOrder]) -> dict[U
     )  # fmt: skip
     committed = {
         (row["house_id"], row["delivery_start"], row["is_bid"]): row["energy_wh"]
-        for row in await fetch(session, _COMMITTED, [order.house_id for order in orders], starts)
+        for row in await fetch(session, COMMITTED, [order.house_id for order in orders], starts)
     }
     cancels = await cancels_of(session, chain, sorted({(order.maker, order.slot >> 3) for order in orders}))
     rules = await islands.rules_of(session, [(order.community, order.delivery_start) for order in orders])

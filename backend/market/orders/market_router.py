@@ -19,8 +19,18 @@ from backend.market.book.types import BookKey
 from backend.market.orders import queries, service
 from backend.market.orders.errors import CommunityNotFound, RangeTooLong, RulesRefused
 from backend.market.orders.intervals import list_intervals
-from backend.market.orders.market_schemas import AuctionOut, BookOut, IntervalOut, Moment, RulesIn, RulesOut
+from backend.market.orders.market_schemas import (
+    AuctionOut,
+    BookOut,
+    DealOut,
+    IntervalOut,
+    Moment,
+    PriceOut,
+    RulesIn,
+    RulesOut,
+)
 from backend.market.orders.parts import chain_of
+from backend.market.orders.prices import Reach, Resolution, list_deals, list_prices
 
 market = APIRouter(prefix="/api/market", tags=["market"], route_class=EnvelopeRoute)
 community_market = APIRouter(prefix="/api/organizations", tags=["market"], route_class=EnvelopeRoute)
@@ -91,6 +101,28 @@ async def get_auctions(
         service_db, chain_of(request).id, community, page, since=since, until=until
     )
     return Paged(items=[AuctionOut.of(one) for one in found], page=page.page, limit=page.limit, total=total)
+
+
+@market.get("/prices", responses=refusals(RangeTooLong, ChainConnecting))
+async def get_prices(
+    request: Request, service_db: ServiceDb, page: PageQuery, community: Community, since: From, until: To,
+    resolution: Resolution = Resolution.INTERVAL,
+) -> Paged[PriceOut]:  # fmt: skip
+    """What was paid for deliveries that start in [from, to): open, close, low, high, average, energy; in order."""
+    _check_range(since, until)
+    reach = Reach(chain_of(request).id, community, since, until)
+    found, total = await list_prices(service_db, reach, resolution, page)
+    return Paged(items=[PriceOut.of(one) for one in found], page=page.page, limit=page.limit, total=total)
+
+
+@market.get("/deals", responses=refusals(RangeTooLong, ChainConnecting))
+async def get_deals(
+    request: Request, service_db: ServiceDb, page: PageQuery, community: Community, since: From, until: To
+) -> Paged[DealOut]:
+    """Matches and filled offers of deliveries that start in [from, to), without their parties; the newest first."""
+    _check_range(since, until)
+    found, total = await list_deals(service_db, Reach(chain_of(request).id, community, since, until), page)
+    return Paged(items=[DealOut.of(one) for one in found], page=page.page, limit=page.limit, total=total)
 
 
 def _check_range(since: datetime, until: datetime) -> None:

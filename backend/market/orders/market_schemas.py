@@ -2,7 +2,7 @@
 """What a community's market looks like over HTTP: rules, intervals, books, auctions. All of it is public."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field
 
@@ -11,7 +11,8 @@ from backend.core.units import EnergyKwh, Hash32, PriceIn, PricePerKwh
 from backend.market.book.types import BookView
 from backend.market.clearing.types import Rule, Side
 from backend.market.orders.intervals import Interval
-from backend.market.orders.types import AuctionResult, IntervalState, LastTrade, MarketRules
+from backend.market.orders.prices import Deal, PriceSum
+from backend.market.orders.types import AuctionResult, IntervalState, LastTrade, MarketRules, Venue
 from backend.market.settlement.imbalance import RULE
 
 MAX_PRICE = 2**40 - 1
@@ -199,4 +200,45 @@ class AuctionOut(ApiModel):
                 for level in result.levels
             ],
             cleared_at=result.cleared_at,
+        )  # fmt: skip
+
+
+class PriceOut(ApiModel):
+    """Prices of the deals of an interval, hour or day of delivery; the average is weighted by energy."""
+
+    start: datetime
+    open_per_kwh: PricePerKwh
+    close_per_kwh: PricePerKwh
+    low_per_kwh: PricePerKwh
+    high_per_kwh: PricePerKwh
+    average_per_kwh: PricePerKwh
+    energy_kwh: EnergyKwh
+    deals: int
+
+    @classmethod
+    def of(cls, price: PriceSum) -> Self:
+        """As it is shown."""
+        return cls(
+            start=price.start, open_per_kwh=price.opened, close_per_kwh=price.closed, low_per_kwh=price.low,
+            high_per_kwh=price.high, average_per_kwh=price.average, energy_kwh=price.energy_wh, deals=price.deals,
+        )  # fmt: skip
+
+
+class DealOut(ApiModel):
+    """A match of the book, or an offer that its buyer filled. `tradeId` once it stands on chain."""
+
+    venue: Venue
+    delivery_start: datetime
+    energy_kwh: EnergyKwh
+    price_per_kwh: PricePerKwh
+    dealt_at: datetime
+    state: Literal["MATCHED", "SENT", "CONFIRMED", "FINAL"]
+    trade_id: Hash32 | None
+
+    @classmethod
+    def of(cls, deal: Deal) -> Self:
+        """As it is shown."""
+        return cls(
+            venue=deal.venue, delivery_start=deal.delivery_start, energy_kwh=deal.energy_wh,
+            price_per_kwh=deal.price_micro_per_kwh, dealt_at=deal.dealt_at, state=deal.state, trade_id=deal.trade_id,
         )  # fmt: skip

@@ -74,6 +74,7 @@ class OrderFilter:
     venue: Venue | None = None
     since: datetime | None = None
     until: datetime | None = None
+    user_id: UUID | None = None
 
 
 async def list_orders(db: Database, actor: Actor, wanted: OrderFilter, page: PageParams) -> tuple[list[OrderView], int]:
@@ -84,6 +85,7 @@ async def list_orders(db: Database, actor: Actor, wanted: OrderFilter, page: Pag
         ("venue = {}", wanted.venue),
         ("delivery_start >= {}", wanted.since),
         ("delivery_start < {}", wanted.until),
+        ("user_id = {}", wanted.user_id),
     )
     async with db.begin(actor) as session:
         total = await fetch(session, f"SELECT count(*) AS total FROM orders {where}", *arguments)  # noqa: S608

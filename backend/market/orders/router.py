@@ -16,13 +16,14 @@ from backend.market.book import service as book
 from backend.market.book.errors import AuctionTakesLimits, OrderEnded
 from backend.market.clearing.types import Side
 from backend.market.islands.errors import PriceAboveCap
-from backend.market.orders import cancelling, drafts, errors, queries, reservations
+from backend.market.orders import cancelling, capacities, drafts, errors, queries, reservations
 from backend.market.orders.intake import Intake
 from backend.market.orders.market_schemas import Moment
 from backend.market.orders.parts import chain_of, intake_of
 from backend.market.orders.queries import OrderFilter
 from backend.market.orders.schemas import (
     CancelledOut,
+    CapacityOut,
     DraftIn,
     DraftOut,
     MatchOut,
@@ -101,13 +102,30 @@ async def place_order(body: OrderIn, request: Request, principal: CurrentUser) -
 @orders.get("", responses=refusals(*IN_ORG))
 async def list_orders(
     actor: Acting, db: Db, page: PageQuery, state: OrderState | None = None, side: Side | None = None,
-    venue: Venue | None = None, since: From = None, until: To = None,
+    venue: Venue | None = None, since: From = None, until: To = None, mine: bool = False,
 ) -> Paged[OrderOut]:  # fmt: skip
-    """Your orders and, for an operator, the community's; newest first."""
+    """Your orders and, for an operator who does not ask for `mine`, the community's; newest first."""
     is_bid = None if side is None else side is Side.BID
-    wanted = OrderFilter(state=state, is_bid=is_bid, venue=venue, since=since, until=until)
+    user_id = actor.user_id if mine else None
+    wanted = OrderFilter(state=state, is_bid=is_bid, venue=venue, since=since, until=until, user_id=user_id)
     found, total = await queries.list_orders(db, actor, wanted, page)
     return Paged(items=[OrderOut.of(order) for order in found], page=page.page, limit=page.limit, total=total)
+
+
+@orders.get("/capacities", responses=refusals(*IN_ORG, OrganizationNeeded, ChainConnecting))
+async def get_capacities(
+    request: Request,
+    actor: OrgScope,
+    service_db: ServiceDb,
+    delivery_start: Annotated[Moment, Query(alias="deliveryStart")],
+) -> list[CapacityOut]:
+    """What each of your houses in the acting community may still offer and bid for, or why it cannot trade."""
+    assert actor.org_id is not None
+    assert actor.user_id is not None
+    houses = await capacities.list_capacities(
+        service_db, chain_of(request).id, user_id=actor.user_id, org_id=actor.org_id, delivery_start=delivery_start
+    )
+    return [CapacityOut.of(house) for house in houses]
 
 
 @orders.get("/{order_id}", responses=refusals(*IN_ORG, errors.OrderNotFound))

@@ -11,6 +11,7 @@ from backend.core.envelope import ApiModel
 from backend.core.units import Address, EnergyKwh, EnergyKwhIn, Hash32, Money, PricePerKwh, format_hex, wh_to_kwh
 from backend.market.book.types import Ended, Placed
 from backend.market.clearing.types import Side
+from backend.market.orders.capacities import Hindrance, HouseCapacity
 from backend.market.orders.drafts import Draft
 from backend.market.orders.market_schemas import Limit, Moment
 from backend.market.orders.reservations import Reservation
@@ -275,10 +276,14 @@ class ReservationIn(ApiModel):
 
 
 class ReservationOut(ApiModel):
-    """The arguments of `fillOffer`, to be sent by `buyer` before `expiresAt`; another nonce may be chosen."""
+    """The arguments of `fillOffer`, to be sent by `buyer` before `expiresAt`; another nonce may be chosen.
+
+    `sellerId` is what `POST /api/energy-trades` asks for besides.
+    """
 
     id: UUID
     offer_id: UUID
+    seller_id: UUID
     contract: Address
     buyer: Address
     order: dict[str, Any]
@@ -294,8 +299,37 @@ class ReservationOut(ApiModel):
         """As its buyer sees it."""
         offer = reservation.offer
         return cls(
-            id=reservation.id, offer_id=offer.id, contract=contract, buyer=reservation.buyer,
+            id=reservation.id, offer_id=offer.id, seller_id=offer.user_id, contract=contract, buyer=reservation.buyer,
             order=message_of(offer.signed()), signature=format_hex(offer.signature), nonce=str(reservation.nonce),
             energy_wh=str(reservation.energy_wh), energy_kwh=wh_to_kwh(reservation.energy_wh),
             buyer_meter=str(reservation.buyer_meter), expires_at=reservation.expires_at,
+        )  # fmt: skip
+
+
+class SideOut(ApiModel):
+    """Most energy of one side in the interval, and what of it no order holds yet."""
+
+    limit_kwh: EnergyKwh
+    rest_kwh: EnergyKwh
+
+
+class CapacityOut(ApiModel):
+    """What a house may still offer and bid for in an interval; `hindrance` says why it cannot trade at all."""
+
+    house_id: UUID
+    name: str
+    meter: str | None
+    wallet: Address | None
+    hindrance: Hindrance | None
+    offers: SideOut
+    bids: SideOut
+
+    @classmethod
+    def of(cls, house: HouseCapacity) -> Self:
+        """As its owner sees it."""
+        return cls(
+            house_id=house.house_id, name=house.name, meter=None if house.meter is None else str(house.meter),
+            wallet=house.wallet, hindrance=house.hindrance,
+            offers=SideOut(limit_kwh=house.offers.limit_wh, rest_kwh=house.offers.rest_wh),
+            bids=SideOut(limit_kwh=house.bids.limit_wh, rest_kwh=house.bids.rest_wh),
         )  # fmt: skip

@@ -61,3 +61,13 @@ async def test_page__every_viewer_and_audience__shows_what_is_sent_live(
 
     assert [event.sequence for event in everything] == list(range(1, len(AUDIENCES) + 1))
     assert shown == expected
+
+
+async def test_newest__every_viewer__shows_the_last_that_is_sent_live(service_db: Database) -> None:
+    await _store(service_db, Topic.ALERTS)
+    everything = await queries.after(service_db, {Topic.ALERTS: 0})
+
+    shown = [await queries.newest(service_db, Topic.ALERTS, viewer, limit=3) for viewer in VIEWERS]
+
+    expected = [[event.sequence for event in reversed(everything) if viewer.sees(event)][:3] for viewer in VIEWERS]
+    assert [[event.sequence for event in events] for events in shown] == expected
