@@ -15,6 +15,7 @@ _META = {
         "requestId": {"type": "string"},
         "pagination": {
             "type": "object",
+            "required": ["page", "limit", "total"],
             "properties": {name: {"type": "integer"} for name in ("page", "limit", "total")},
         },
     },
@@ -47,11 +48,13 @@ def install(app: FastAPI) -> None:
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
-            schema.setdefault("components", {}).setdefault("schemas", {})["ErrorEnvelope"] = _ERROR_ENVELOPE
+            schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+            schemas["ErrorEnvelope"] = _ERROR_ENVELOPE
+            pages = {f"#/components/schemas/{name}": schemas.pop(name) for name in list(schemas) if "Paged_" in name}
             for path, operations in schema["paths"].items():
                 for operation in operations.values():
                     if path.startswith("/api/"):
-                        _wrap_answers(operation)
+                        _wrap_answers(operation, pages)
                     if {SCHEME: []} in operation.get("security", ()):
                         operation["security"].append({"ApiKey": []})
             schema["components"].setdefault("securitySchemes", {})["ApiKey"] = _API_KEY
@@ -61,7 +64,7 @@ def install(app: FastAPI) -> None:
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to replace the document
 
 
-def _wrap_answers(operation: dict[str, Any]) -> None:
+def _wrap_answers(operation: dict[str, Any], pages: dict[str, dict[str, Any]]) -> None:
     for status, answer in operation.get("responses", {}).items():
         content = answer.get("content", {}).get("application/json")
         if content is None:
@@ -69,10 +72,15 @@ def _wrap_answers(operation: dict[str, Any]) -> None:
         if status == "422" and "HTTPValidationError" in str(content.get("schema", "")):
             content["schema"] = {"$ref": "#/components/schemas/ErrorEnvelope"}
         elif status.startswith("2"):
-            content["schema"] = _envelope_of(content.get("schema", {}))
+            content["schema"] = _envelope_of(content.get("schema", {}), pages)
 
 
-def _envelope_of(schema: dict[str, Any]) -> dict[str, Any]:
+def _envelope_of(schema: dict[str, Any], pages: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The envelope around `schema`; of a page travel its items, the rest stands in `meta.pagination`."""
+    meta = _META
+    if (page := pages.get(schema.get("$ref", ""))) is not None:
+        schema = page["properties"]["items"]
+        meta = {**_META, "required": ["pagination"]}
     return {
         "type": "object",
         "required": ["data", "error", "timestamp", "meta"],
@@ -80,6 +88,6 @@ def _envelope_of(schema: dict[str, Any]) -> dict[str, Any]:
             "data": schema,
             "error": {"type": "null"},
             "timestamp": {"type": "string", "format": "date-time"},
-            "meta": _META,
+            "meta": meta,
         },
     }
