@@ -25,6 +25,13 @@ class TransferContradicts(Conflict):
     title = "Another transfer is booked under the same key"
 
 
+class HolderNotNamed(NotFound):
+    """Nobody of this id chose to be named on the leaderboard."""
+
+    code = "carbon.holder_not_named"
+    title = "Nobody of this id is named on the leaderboard"
+
+
 class ForeignWallet(Forbidden):
     """The account is not a present wallet of the acting user."""
 

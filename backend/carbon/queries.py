@@ -271,3 +271,16 @@ async def pay_claims(session: AsyncSession, community: int, free_g: int) -> int:
     if free_g <= 0:
         return 0
     return int(await session.scalar(_PAY, {"community": community, "free": free_g}) or 0)
+
+
+async def leaderboard_name(session: AsyncSession, user_id: UUID) -> str | None:
+    """The name that a user chose for public boards."""
+    found = text("SELECT leaderboard_name FROM users WHERE id = :id AND deleted_at IS NULL")
+    name: str | None = await session.scalar(found, {"id": user_id})
+    return name
+
+
+async def issued(session: AsyncSession) -> int:
+    """Grams that left the issuance account for good."""
+    found = text(r"SELECT -(pending_g + available_g) FROM carbon_wallet WHERE account = '\x00'")
+    return int(await session.scalar(found) or 0)

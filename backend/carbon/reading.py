@@ -11,9 +11,9 @@ from backend.carbon import boards, queries
 from backend.carbon.boards import Board, Place
 from backend.carbon.certificates import Certificate
 from backend.carbon.documents import digest_of_body
-from backend.carbon.errors import DocumentNotFound, WalletNotFound
+from backend.carbon.errors import DocumentNotFound, HolderNotNamed, WalletNotFound
 from backend.carbon.queries import Movement, MovementFilter, StoredDocument, WalletBalance
-from backend.carbon.types import Period, holder_of
+from backend.carbon.types import ALL_COMMUNITIES, Period, holder_of
 from backend.core.crypto import recover
 from backend.core.db import Actor, Database, raw
 from backend.core.envelope import PageParams
@@ -122,6 +122,34 @@ async def around(
         first = max(1, mine[0] - _NEIGHBOURS)
         places, _ = await boards.page(fetch, board, limit=mine[0] - first + 1 + _NEIGHBOURS, offset=first - 1)
         return board, places
+
+
+async def named_holder(service_db: Database, user_id: UUID, *, now: datetime) -> tuple[str, list[tuple[Board, Place]]]:
+    """The chosen name of a user and the present places among everybody. Raises HolderNotNamed.
+
+    Reads as gridx_service, for the name of one who chose to be named.
+    """
+    async with service_db.begin() as session:
+        fetch = (await raw(session)).fetch
+        name = await queries.leaderboard_name(session, user_id)
+        if name is None:
+            raise HolderNotNamed(user_id=user_id)
+        places: list[tuple[Board, Place]] = []
+        for period in Period:
+            board = await boards.current_board(fetch, period, ALL_COMMUNITIES, day=None, now=now)
+            held = await boards.place_of(fetch, board, user_id)
+            if held is not None:
+                places.append((board, Place(held[0], user_id, name, is_alias=False, net_g=held[1])))
+    return name, places
+
+
+async def issued(service_db: Database) -> int:
+    """Grams that trades have earned and that were not taken back: the avoided-emission estimate of all trades.
+
+    Corrections of communities' reserves are in it. Reads as gridx_service: issuance is nobody's wallet.
+    """
+    async with service_db.begin() as session:
+        return await queries.issued(session)
 
 
 async def _balances(session: AsyncSession, user_id: UUID, actor: Actor) -> list[WalletBalance]:

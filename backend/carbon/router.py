@@ -18,6 +18,7 @@ from backend.carbon.errors import (
     DocumentNotFound,
     DocumentReplayed,
     ForeignWallet,
+    HolderNotNamed,
     InsufficientCarbon,
     NoChain,
     RecipientWrong,
@@ -34,6 +35,7 @@ from backend.carbon.schemas import (
     MovementOut,
     MovementType,
     MyPlaceOut,
+    NamedHolderOut,
     PlaceOut,
     PositiveKg,
     PreparedOut,
@@ -107,6 +109,13 @@ async def my_place(
         rank=next((place.rank for place in shown if place.is_me), None),
         places=shown,
     )
+
+
+@router.get("/leaderboard/people/{user_id}", responses=refusals(HolderNotNamed))
+async def get_named_holder(user_id: UUID, db: ServiceDb) -> NamedHolderOut:
+    """One who chose to be named: the present places. Their trades are `GET /api/energy-trades?userId=`. Public."""
+    name, places = await service.named_holder(db, user_id, now=utc_now())
+    return NamedHolderOut(user_id=user_id, name=name, places=[place_out(board, place, None) for board, place in places])
 
 
 @router.get("/certificates/{document_id}", responses=refusals(DocumentNotFound))

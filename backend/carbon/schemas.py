@@ -149,11 +149,15 @@ class CertificateOut(ApiModel):
 
 
 class PlaceOut(ApiModel):
-    """One line of a leaderboard; `carbonKg` is earned minus reversed. An alias stands for who is not named."""
+    """One line of a leaderboard; `carbonKg` is earned minus reversed. An alias stands for who is not named.
+
+    `userId`, which leads to the trades behind the line, is given for those alone who chose to be named.
+    """
 
     rank: int
     name: str
     is_alias: bool
+    user_id: UUID | None = None
     is_me: bool = False
     carbon_kg: CarbonKg
     period: Period
@@ -168,6 +172,14 @@ class MyPlaceOut(ApiModel):
     period_start: date
     community: int
     rank: int | None
+    places: list[PlaceOut]
+
+
+class NamedHolderOut(ApiModel):
+    """Somebody who chose to be named, and the present places among everybody; only periods that have one."""
+
+    user_id: UUID
+    name: str
     places: list[PlaceOut]
 
 
@@ -249,11 +261,12 @@ def certificate_out(certificate: Certificate) -> CertificateOut:
 
 
 def place_out(board: Board, place: Place, me: UUID | None) -> PlaceOut:
-    """A place as an answer; holder ids stay inside."""
+    """A place as an answer; the ids of holders who are not named stay inside."""
     return PlaceOut(
         rank=place.rank,
         name=place.name,
         is_alias=place.is_alias,
+        user_id=None if place.is_alias else place.holder_id,
         is_me=place.holder_id == me,
         carbon_kg=place.net_g,
         period=board.period,

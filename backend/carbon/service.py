@@ -11,7 +11,18 @@ from backend.carbon.adjustments import correct, reduce, settle_claims
 from backend.carbon.announcing import Announcer
 from backend.carbon.boards import claim, refresh_boards
 from backend.carbon.orders import prepare, retire, transfer
-from backend.carbon.reading import around, balances, certificate, credited, document, documents, leaderboard, movements
+from backend.carbon.reading import (
+    around,
+    balances,
+    certificate,
+    credited,
+    document,
+    documents,
+    issued,
+    leaderboard,
+    movements,
+    named_holder,
+)
 from backend.carbon.types import TradeCycle, Transfer
 from backend.core.db import raw
 
@@ -25,8 +36,10 @@ __all__ = [
     "credited",
     "document",
     "documents",
+    "issued",
     "leaderboard",
     "movements",
+    "named_holder",
     "post",
     "prepare",
     "reduce",

@@ -23,6 +23,10 @@ SELECT t.id, t.trade_id, t.status, t.kind, t.seller_address AS seller, t.buyer_a
     CASE WHEN t.status = 'ORPHANED' THEN 0 ELSE greatest(c.head_block - t.block_number + 1, 0) END AS confirmations
 FROM {} t JOIN chain_cursor c ON c.chain = t.chain
 """
+_TOTALS = """
+SELECT coalesce(sum(trades), 0)::bigint AS trades, count(*) FILTER (WHERE trades > 0) AS sellers,
+    coalesce(sum(energy_wh), 0)::bigint AS energy_wh FROM seller_statistics
+"""
 _COUNT = "SELECT count(*) AS total FROM energy_trades t "
 _COUNT_OF = "SELECT count(*) AS total FROM ({}) x"
 _NEWEST = "ORDER BY t.block_time DESC, t.id"
@@ -70,6 +74,21 @@ async def newest_by_event(db: Database, trade_id: bytes) -> TradeView | None:
     """The trade with this id on chain; of several chains the one registered last."""
     rows = await db.read(_TRADE + "WHERE t.trade_id = $1 ORDER BY t.chain DESC LIMIT 1", trade_id)
     return _trade(rows[0]) if rows else None
+
+
+@dataclass(frozen=True, slots=True)
+class TradeTotals:
+    """Sums over recorded trades that both parties agreed to; orphaned ones are taken off again."""
+
+    trades: int
+    sellers: int
+    energy_wh: int
+
+
+async def totals(db: Database) -> TradeTotals:
+    """What all sellers have sold."""
+    [row] = await db.read(_TOTALS)
+    return TradeTotals(trades=row["trades"], sellers=row["sellers"], energy_wh=row["energy_wh"])
 
 
 async def count_trades(db: Database, wanted: TradeFilter) -> int:

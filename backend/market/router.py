@@ -24,7 +24,7 @@ from backend.market.errors import (
     UnknownParty,
 )
 from backend.market.posting import Poster
-from backend.market.schemas import STATES_OF, STATUS_OF, Status, TradeIn, TradeOut, submission_out, trade_out
+from backend.market.schemas import STATES_OF, STATUS_OF, Status, TotalsOut, TradeIn, TradeOut, submission_out, trade_out
 from backend.market.types import Claim, SubmissionView, TradeView
 
 router = APIRouter(prefix="/api/energy-trades", tags=["trades"], route_class=EnvelopeRoute)
@@ -109,6 +109,13 @@ async def list_trades(
         trades, total = await service.list_trades(db, service_db, wanted, page)
         items = [trade_out(trade, **shown) for trade in trades]
     return Paged(items=items, page=page.page, limit=page.limit, total=total)
+
+
+@router.get("/totals")
+async def get_totals(db: Db, service_db: ServiceDb) -> TotalsOut:
+    """What has been traded in all with the consent of both parties, and the carbon that it earned. Public."""
+    sums, earned_g = await service.totals(db, service_db)
+    return TotalsOut(trades=sums.trades, sellers=sums.sellers, energy_kwh=sums.energy_wh, carbon_saved_kg=earned_g)
 
 
 @router.get("/{trade_id}", responses=refusals(TradeNotFound, *SIGNED_IN))

@@ -91,6 +91,18 @@ class TradeOut(ApiModel):
     explorer_url: str | None = None
 
 
+class TotalsOut(ApiModel):
+    """Sums over recorded trades with the consent of both parties; orphaned ones are not in them.
+
+    `carbonSavedKg` is an avoided-emission estimate, less what was taken back when less was delivered.
+    """
+
+    trades: int
+    sellers: int
+    energy_kwh: EnergyKwh
+    carbon_saved_kg: CarbonKg
+
+
 def trade_out(trade: TradeView, *, required: int | None, explorer: str | None) -> TradeOut:
     """A recorded trade as it travels; the record was checked when it was made, and is not checked again."""
     return TradeOut.model_construct(

@@ -7,16 +7,19 @@ from uuid import UUID
 
 from backend.accounts import service as accounts
 from backend.accounts.types import OrgRole, Principal
+from backend.carbon import service as carbon
 from backend.core.db import Actor, Database
 from backend.core.envelope import PageParams
 from backend.core.memo import Memo
 from backend.market import queries
 from backend.market.errors import NotAParty, TradeNotFound
 from backend.market.posting import Posted, Poster
-from backend.market.queries import TradeFilter
+from backend.market.queries import TradeFilter, TradeTotals
 from backend.market.types import Claim, SubmissionState, SubmissionView, TradeStatus, TradeView
 
 _totals: Memo[int] = Memo(seconds=1)  # counting reads every row of a filter; a total may be a second old
+
+_sums: Memo[tuple[TradeTotals, int]] = Memo(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,15 @@ async def list_trades(
 
     total = await _totals.get((db.dsn, filtered), lambda: queries.count_trades(db, filtered))
     return await queries.list_trades(db, filtered, page), total
+
+
+async def totals(db: Database, service_db: Database) -> tuple[TradeTotals, int]:
+    """Sums over all trades with consent, and the grams that they earned: public, and five seconds old at most."""
+
+    async def sums() -> tuple[TradeTotals, int]:
+        return await queries.totals(db), await carbon.issued(service_db)
+
+    return await _sums.get(db.dsn, sums)
 
 
 async def list_submissions(

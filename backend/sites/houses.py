@@ -26,7 +26,7 @@ from backend.sites.errors import (
     ReadingInterval,
 )
 from backend.sites.models import HouseRow
-from backend.sites.types import READING_MINUTES
+from backend.sites.types import READING_MINUTES, EnrolledMeter, RegisteredCommunity
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +194,22 @@ async def list_houses(
     """The houses that the actor may see (in the acting organisation, if there is one), and how many there are."""
     async with db.begin(actor) as session:
         return await queries.page_of_houses(session, org_id=actor.org_id, owner_id=owner_id, offset=offset, limit=limit)
+
+
+async def list_meters(db: Database, *, actor: Actor) -> list[EnrolledMeter]:
+    """The meters that the chain enrolled for the actor's present wallets in the acting community, lowest first."""
+    assert actor.user_id is not None
+    assert actor.org_id is not None
+    organization = await accounts.get_organization(db, actor.org_id, actor=actor)
+    wallets = await _wallets(db, actor.user_id, actor)
+    async with db.begin(actor) as session:
+        return await queries.meters_of(session, wallets, organization.community_number or 0)
+
+
+async def list_communities(service_db: Database) -> list[RegisteredCommunity]:
+    """The communities of the chain. Reads as gridx_service: the calendar and currency alone leave an organisation."""
+    async with service_db.begin() as session:
+        return await queries.registered_communities(session)
 
 
 async def time_zone_of(db: Database, house: HouseRow, *, actor: Actor) -> str:

@@ -12,7 +12,7 @@ from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.sites.models import ChainMeter, HouseRow
-from backend.sites.types import House
+from backend.sites.types import EnrolledMeter, House, RegisteredCommunity
 
 Row = SqlRow[Any]
 
@@ -31,6 +31,18 @@ _LOCK = text(
     " WHERE h.deleted_at IS NULL AND h.id = ANY(:ids) ORDER BY h.id FOR NO KEY UPDATE OF h"
 )
 
+_METERS_OF = text("""
+SELECT DISTINCT ON (m.meter) m.meter, m.owner_address, m.region, m.delivery_minutes, m.device_key, h.id AS house_id
+FROM chain_meters AS m LEFT JOIN houses AS h ON h.meter = m.meter AND h.deleted_at IS NULL
+WHERE m.owner_address = ANY(:wallets) AND m.community = :community
+ORDER BY m.meter, m.chain DESC LIMIT 100
+""")
+_COMMUNITIES = text("""
+SELECT DISTINCT ON (c.community) c.community, c.region, c.delivery_minutes, o.time_zone, o.currency
+FROM chain_communities AS c JOIN organizations AS o ON o.community_number = c.community AND o.active
+ORDER BY c.community, c.chain DESC LIMIT 1000
+""")
+
 
 async def houses_for_readings(session: AsyncSession, *, ids: Sequence[UUID], meters: Sequence[int]) -> list[House]:
     """The houses that the actor sees among `ids` and those with one of `meters`."""
@@ -46,6 +58,17 @@ async def house(session: AsyncSession, house_id: UUID) -> HouseRow | None:
     """The house, if the actor sees it."""
     wanted = select(HouseRow).where(col(HouseRow.id) == house_id, col(HouseRow.deleted_at).is_(None))
     return (await session.exec(wanted)).one_or_none()
+
+
+async def meters_of(session: AsyncSession, wallets: Sequence[bytes], community: int) -> list[EnrolledMeter]:
+    """The meters that the chain enrolled in a community for these wallets, with the house that has each, if seen."""
+    asked = {"wallets": list(wallets), "community": community}
+    return [EnrolledMeter(**row._mapping) for row in await session.execute(_METERS_OF, asked)]
+
+
+async def registered_communities(session: AsyncSession) -> list[RegisteredCommunity]:
+    """Communities that the chain registered and that are active here, by number."""
+    return [RegisteredCommunity(**row._mapping) for row in await session.execute(_COMMUNITIES)]
 
 
 async def lock_house(session: AsyncSession, house_id: UUID) -> HouseRow | None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, Discriminator, Field, Tag
 
-from backend.accounts.deps import SIGNED_IN, Acting, Db, OrgScope
+from backend.accounts.deps import SIGNED_IN, Acting, Db, OrgScope, ServiceDb
 from backend.accounts.errors import OrganizationNeeded, OrganizationNotFound
 from backend.core.clock import utc_now
 from backend.core.db import Actor
@@ -39,10 +39,12 @@ from backend.sites.errors import (
 )
 from backend.sites.schemas import (
     BucketOut,
+    CommunityOut,
     CorrectionOut,
     DeviceKeyIn,
     HouseIn,
     HouseOut,
+    MeterOut,
     NewHouseIn,
     OutcomeOut,
     ReadingIn,
@@ -52,6 +54,7 @@ from backend.sites.types import MAX_JSON_READINGS, Draft, Outcome, RowProblem
 
 houses = APIRouter(prefix="/api/houses", tags=["houses"], route_class=EnvelopeRoute)
 readings = APIRouter(prefix="/api/energy-production", tags=["energy production"], route_class=EnvelopeRoute)
+communities = APIRouter(prefix="/api/communities", tags=["communities"], route_class=EnvelopeRoute)
 IN_ORG = (*SIGNED_IN, OrganizationNotFound)
 
 
@@ -82,6 +85,18 @@ async def create_house(body: NewHouseIn, actor: OrgScope, db: Db) -> HouseOut:
     """Register a house in the acting community."""
     house = await service.create_house(db, body.fields(), actor=actor, owner_id=body.owner_id, now=utc_now())
     return HouseOut.of(house)
+
+
+@houses.get("/meters", responses=refusals(*IN_ORG, OrganizationNeeded, OwnerNotMember))
+async def list_meters(actor: OrgScope, db: Db) -> list[MeterOut]:
+    """The meters that the chain enrolled in the acting community for your wallets, and which house has each."""
+    return [MeterOut.model_validate(meter) for meter in await service.list_meters(db, actor=actor)]
+
+
+@communities.get("")
+async def list_communities(service_db: ServiceDb) -> list[CommunityOut]:
+    """The communities of the chain, by number. Public, without names."""
+    return [CommunityOut.model_validate(found) for found in await service.list_communities(service_db)]
 
 
 @houses.get("/{house_id}", responses=refusals(*IN_ORG, HouseNotFound))
@@ -275,3 +290,4 @@ def _answer(outcome: Outcome) -> Response:
 router = APIRouter()
 router.include_router(houses)
 router.include_router(readings)
+router.include_router(communities)

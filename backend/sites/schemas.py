@@ -139,6 +139,27 @@ class HouseOut(ApiModel):
         )
 
 
+class MeterOut(ApiModel):
+    """A meter that the chain enrolled for one's wallet. `houseId`: the house that has it; `deviceKey` signs for it."""
+
+    meter: MeterRef
+    owner_address: Address
+    region: str
+    delivery_minutes: int
+    device_key: Address | None
+    house_id: UUID | None
+
+
+class CommunityOut(ApiModel):
+    """A community by its number on chain; its name is told to members."""
+
+    community: int
+    region: str
+    delivery_minutes: int
+    time_zone: str
+    currency: str
+
+
 class ReadingIn(ApiModel):
     """What a house read in the interval that starts at `start`. A quantity that is missing or null is unknown."""
 

@@ -89,6 +89,29 @@ class ChainCommunity:
 
 
 @dataclass(frozen=True, slots=True)
+class EnrolledMeter:
+    """A meter of one's own as the chain enrolled it; `house_id`: the house that has it already."""
+
+    meter: int
+    owner_address: bytes
+    region: str
+    delivery_minutes: int
+    device_key: bytes | None
+    house_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredCommunity:
+    """What everybody may know of a community: its number on chain, and by what its days and prices go."""
+
+    community: int
+    region: str
+    delivery_minutes: int
+    time_zone: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class House:
     """A house as verbs use it. `signing_key` is the chain's device key, else the one its operator registered."""
 

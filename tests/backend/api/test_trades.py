@@ -50,6 +50,17 @@ async def test_post__final_later__says_final_everywhere(site: Site) -> None:
     assert many.json()["meta"]["pagination"] == {"page": 1, "limit": 20, "total": 1}
 
 
+async def test_totals__after_a_trade_with_consent__count_it(site: Site) -> None:
+    await site.fill(1, 2)
+    await site.town.confirm()
+
+    answer = await site.client.get("/api/energy-trades/totals")
+
+    data = answer.json()["data"]
+    assert (data["trades"], data["sellers"], data["energyKwh"]) == (1, 1, "2")
+    assert Decimal(data["carbonSavedKg"]) * 1000 == grams(2000)
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "code"),
     [

@@ -196,7 +196,7 @@ async def test_list_transactions__by_type_time_and_page__filters(http, service_d
     assert (await ask(to="2026-03-18T12:00:01Z"))[1] == 3
 
 
-async def test_leaderboard__public__has_no_ids_and_marks_me(http, service_db, ada):
+async def test_leaderboard__public__has_ids_of_the_named_alone_and_marks_me(http, service_db, ada):
     bob = await make_person(service_db, leaderboard_name="Bob")
     await earn(service_db, bob, 20)
     await earn(service_db, ada, 10)
@@ -208,7 +208,8 @@ async def test_leaderboard__public__has_no_ids_and_marks_me(http, service_db, ad
     assert [place["isMe"] for place in public.json()["data"]] == [False, False]
     assert [place["isMe"] for place in mine.json()["data"]] == [False, True]
     assert around.json()["data"]["rank"] == 2
-    assert not any(str(person.user_id) in public.text for person in (ada, bob))
+    assert [place["userId"] for place in public.json()["data"]] == [str(bob.user_id), None]
+    assert str(ada.user_id) not in public.text
     assert public.json()["meta"]["pagination"]["total"] == 2
 
 
@@ -226,3 +227,23 @@ async def test_leaderboard__bad_questions__are_refused(http, service_db):
     codes = [(await http.get("/api/carbon-wallet/leaderboard", params=params)).status_code for params in asked]
 
     assert codes == [422, 422, 422, 422, 404, 200]
+
+
+async def test_named_holder__who_chose_to_be_named__shows_present_places(http, service_db, ada):
+    bob = await make_person(service_db, leaderboard_name="Bob")
+    await earn(service_db, ada, 30)
+    await earn(service_db, bob, 20)
+
+    answer = await http.get(f"/api/carbon-wallet/leaderboard/people/{bob.user_id}")
+
+    data = answer.json()["data"]
+    assert (answer.status_code, data["name"], data["userId"]) == (200, "Bob", str(bob.user_id))
+    assert [(place["period"], place["rank"], place["carbonKg"]) for place in data["places"]] == [("all", 2, "0.02")]
+
+
+async def test_named_holder__who_did_not__is_not_found(http, service_db, ada):
+    await earn(service_db, ada, 30)
+
+    answer = await http.get(f"/api/carbon-wallet/leaderboard/people/{ada.user_id}")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "carbon.holder_not_named")

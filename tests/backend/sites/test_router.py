@@ -12,11 +12,11 @@ from backend.accounts.deps import acting, org_scope
 from backend.core.crypto import address_of
 from backend.core.db import Actor
 from backend.core.units import format_address
-from backend.sites import uploads
+from backend.sites import service, uploads
 from backend.sites.attestation import sign_reading
-from backend.sites.types import MAX_UPLOAD_BYTES, MAX_UPLOAD_ROWS
+from backend.sites.types import MAX_UPLOAD_BYTES, MAX_UPLOAD_ROWS, CommunityRow, MeterRow
 
-from .conftest import METER_KEY, Home
+from .conftest import CHAIN, METER_KEY, Home
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -83,6 +83,43 @@ async def test_houses__whole_life__over_http(client, act, make_user, make_commun
     assert listed.json()["meta"]["pagination"]["total"] == 1
     assert (gone.status_code, gone.content) == (204, b"")
     assert (after.status_code, after.json()["error"]["code"]) == (404, "sites.house_not_found")
+
+
+async def test_list_meters__enrolled_for_my_wallet__with_the_house_that_has_each(
+    client, act, make_house, make_community, service_db
+):
+    from sqlalchemy import text
+
+    wallet, org_id = b"\xaa" * 20, await make_community(number=7)
+    home = await make_house(meter=METER, signed=True, org_id=org_id)
+    other = MeterRow(METER + 1, b"\xbb" * 20, 7, "CAMX", 15, None, 10, 1)
+    free = MeterRow(METER + 2, wallet, 7, "CAMX", 15, None, 10, 2)
+    elsewhere = MeterRow(METER + 3, wallet, 8, "CAMX", 15, None, 10, 3)
+    async with service_db.begin() as session:
+        await session.execute(
+            text("INSERT INTO wallets (id, address, user_id, valid_from) VALUES (uuidv7(), :a, :u, now())"),
+            {"a": wallet, "u": home.owner_id},
+        )
+        await service.record_meters(session, CHAIN, [other, free, elsewhere])
+    act(home.owner)
+
+    answer = await client.get("/api/houses/meters")
+
+    found = [(item["meter"], item["houseId"]) for item in answer.json()["data"]]
+    assert found == [(str(METER), str(home.id)), (str(METER + 2), None)]
+
+
+async def test_list_communities__registered__shows_no_name(client, make_community, service_db):
+    await make_community(number=7, time_zone="America/Los_Angeles", delivery_minutes=30)
+    async with service_db.begin() as session:
+        rows = [CommunityRow(7, "CAMX", 30, 5, 0), CommunityRow(8, "NYUP", 15, 5, 1)]
+        await service.record_communities(session, CHAIN, rows)
+
+    answer = await client.get("/api/communities")
+
+    assert answer.json()["data"] == [
+        {"community": 7, "region": "CAMX", "deliveryMinutes": 30, "timeZone": "America/Los_Angeles", "currency": "INR"}
+    ]
 
 
 @pytest.mark.parametrize(
