@@ -35,11 +35,11 @@ SELECT CASE $5 WHEN 'interval' THEN delivery_start
     div(sum(price_micro_per_kwh::numeric * energy_wh), sum(energy_wh))::bigint AS average,
     sum(energy_wh)::bigint AS energy_wh, count(*) AS deals, count(*) OVER () AS total
 FROM deals GROUP BY 1 ORDER BY 1 LIMIT $6 OFFSET $7
-"""
+"""  # noqa: S608  # text of this module
 _LATEST = f"""{_DEALS}
 SELECT venue, delivery_start, energy_wh, price_micro_per_kwh, dealt_at, state, trade_id, count(*) OVER () AS total
 FROM deals ORDER BY dealt_at DESC, place DESC, venue LIMIT $5 OFFSET $6
-"""
+"""  # noqa: S608  # text of this module
 
 
 class Resolution(StrEnum):
