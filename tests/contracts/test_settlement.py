@@ -111,11 +111,19 @@ def test_settle__by_another__reverts(market: Market, log: Any) -> None:
         log.settleMatched([market.match()], sender=market.admin)
 
 
-def _cases(market: Market) -> dict[str, tuple[tuple[Any, ...], str, dict[str, Any]]]:
+_Cases = dict[str, tuple[tuple[Any, ...], str, dict[str, Any]]]
+
+
+def _cases(market: Market) -> _Cases:
     """Pairs with one flaw: the pair, its error and the error's facts."""
-    seller, buyer, third, _, far = market.households
-    log = market.log
-    at = {"maker": seller.address}
+    return (
+        _pair_cases(market) | _party_cases(market) | _order_cases(market) | _factor_cases(market) | _fill_cases(market)
+    )
+
+
+def _pair_cases(market: Market) -> _Cases:
+    """What is wrong between an offer and a bid."""
+    seller = market.households[0]
     return {
         "nonce": (market.match(nonce=TOP_NONCE_BIT), "NonceOutOfRange", {"nonce": TOP_NONCE_BIT}),
         "self": (market.match(buyer=seller), "SelfTrade", {"wallet": seller.address}),
@@ -141,6 +149,13 @@ def _cases(market: Market) -> dict[str, tuple[tuple[Any, ...], str, dict[str, An
             {"offerStart": market.start, "bidStart": market.start + 900},
         ),
         "factors": (market.match(bid={"factorId": 3}), "FactorsDiffer", {"offerFactorId": 1, "bidFactorId": 3}),
+    }
+
+
+def _party_cases(market: Market) -> _Cases:
+    """What is wrong with whose meters they are."""
+    seller, buyer, third, _, far = market.households
+    return {
         "seller meter": (market.match(offer={"meter": 55}), "UnknownMeter", {"meter": 55}),
         "buyer meter": (market.match(bid={"meter": 56}), "UnknownMeter", {"meter": 56}),
         "seller's meter": (
@@ -158,7 +173,15 @@ def _cases(market: Market) -> dict[str, tuple[tuple[Any, ...], str, dict[str, An
             "CommunitiesDiffer",
             {"sellerCommunity": COMMUNITY, "buyerCommunity": OTHER_COMMUNITY},
         ),
-        "offer is a bid": (market.match(offer={"isBid": True}), "WrongSide", at | {"isBid": True}),
+    }
+
+
+def _order_cases(market: Market) -> _Cases:
+    """What is wrong with one order."""
+    seller, buyer = market.households[:2]
+    log = market.log
+    return {
+        "offer is a bid": (market.match(offer={"isBid": True}), "WrongSide", {"maker": seller.address, "isBid": True}),
         "bid is an offer": (
             market.match(bid={"isBid": False}),
             "WrongSide",
@@ -186,6 +209,12 @@ def _cases(market: Market) -> dict[str, tuple[tuple[Any, ...], str, dict[str, An
             "WrongInterval",
             {"deliveryMinutes": 0, "communityMinutes": MINUTES},
         ),
+    }
+
+
+def _factor_cases(market: Market) -> _Cases:
+    """What is wrong with the emission factor."""
+    return {
         "factor": (_both(market, factorId=99), "UnknownFactor", {"factorId": 99}),
         "basis": (
             _both(market, factorId=AVERAGE_FACTOR),
@@ -202,6 +231,15 @@ def _cases(market: Market) -> dict[str, tuple[tuple[Any, ...], str, dict[str, An
             "FactorNotValid",
             {"factorId": FACTOR, "validFrom": 1_000, "validTo": 2**40, "deliveryStart": 900},
         ),
+    }
+
+
+def _fill_cases(market: Market) -> _Cases:
+    """What is wrong with how much of an order is filled, and with its signature."""
+    seller, buyer, third = market.households[:3]
+    log = market.log
+    at = {"maker": seller.address}
+    return {
         "offer position": (market.match(offer={"slot": 15}), "PositionOutOfRange", {"slot": 15}),
         "bid position": (market.match(bid={"slot": 7}), "PositionOutOfRange", {"slot": 7}),
         "offer filled": (
