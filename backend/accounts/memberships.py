@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.accounts import auditlog, queries
 from backend.accounts.errors import LastOperator, MembershipExists, MembershipNotFound, UserNotFound
 from backend.accounts.events import MembershipChanged
+from backend.accounts.forecaster import FORECASTER_ID
 from backend.accounts.models import Invitation, Membership
 from backend.accounts.types import OrgRole
 from backend.core import outbox
@@ -61,6 +62,8 @@ async def invite(
                 raise MembershipExists(user_id=invited) from error
             raise UserNotFound(user_id=invited) from error
         await _note(session, "membership.invited", org_id, invited, role.value, by=actor.user_id, now=now)
+    if invited == FORECASTER_ID:  # a program does not answer invitations
+        await accept(db, org_id, user_id=invited, now=now)
     return offer
 
 

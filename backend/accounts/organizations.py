@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.accounts import auditlog, queries
+from backend.accounts import auditlog, forecaster, queries
 from backend.accounts.errors import (
     OrganizationNotFound,
     OrganizationRegistered,
@@ -76,6 +76,8 @@ async def create_organization(
     async with db.begin(Actor(user_id=by, org_role=SUPER_ADMIN)) as session:
         session.add(organization)
         await _flush(session)
+        if new.kind is OrgKind.COMMUNITY:
+            await forecaster.join(session, organization.id, now=now)
         if operator_id is not None:
             await _appoint(session, organization.id, operator_id, now=now)
         await auditlog.record(

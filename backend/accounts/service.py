@@ -4,6 +4,7 @@
 from backend.accounts.auditlog import entries as audit_entries
 from backend.accounts.auditlog import record
 from backend.accounts.config import Accounts, make_accounts
+from backend.accounts.forecaster import FORECASTER_ID, equip_forecaster
 from backend.accounts.keys import authenticate as authenticate_key
 from backend.accounts.keys import create as create_key
 from backend.accounts.keys import list_mine as list_keys
@@ -57,6 +58,7 @@ from backend.accounts.wallets import (
 )
 
 __all__ = [
+    "FORECASTER_ID",
     "Accounts",
     "NewOrganization",
     "NewUser",
@@ -80,6 +82,7 @@ __all__ = [
     "delete_user",
     "end_session",
     "end_session_by_token",
+    "equip_forecaster",
     "expire_audit_log",
     "expire_credentials",
     "get_organization",

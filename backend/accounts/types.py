@@ -47,6 +47,7 @@ class OrgRole(StrEnum):
     CUSTOMER = "customer"
     FUNDER = "funder"
     OM = "om"
+    FORECASTER = "forecaster"  # the platform's forecasting service: sees houses and readings, changes nothing
 
 
 SUPER_ADMIN = "super_admin"  # the `org_role` of a super admin who acts for the platform, not in one organisation

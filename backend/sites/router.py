@@ -48,14 +48,17 @@ from backend.sites.schemas import (
     NewHouseIn,
     OutcomeOut,
     ReadingIn,
+    SeriesOut,
     ZoneIn,
 )
+from backend.sites.series import Quantity
 from backend.sites.types import MAX_JSON_READINGS, Draft, Outcome, RowProblem
 
 houses = APIRouter(prefix="/api/houses", tags=["houses"], route_class=EnvelopeRoute)
 readings = APIRouter(prefix="/api/energy-production", tags=["energy production"], route_class=EnvelopeRoute)
 communities = APIRouter(prefix="/api/communities", tags=["communities"], route_class=EnvelopeRoute)
 IN_ORG = (*SIGNED_IN, OrganizationNotFound)
+SERIES_MINUTES = {"15m": 15, "30m": 30, "1h": 60}
 
 
 @houses.get("", responses=refusals(*IN_ORG))
@@ -158,6 +161,28 @@ async def get_readings(
         )  # fmt: skip
     items = [BucketOut.of(bucket, ZoneInfo(time_zone)) for bucket in found]
     return Paged(items=items, page=page.page, limit=page.limit, total=total)
+
+
+@readings.get("/series", responses=refusals(*IN_ORG, HouseNotFound, RangeRefused))
+async def get_series(
+    actor: Acting,
+    db: Db,
+    page: PageQuery,
+    since: Annotated[AwareDatetime, Query(alias="from")],
+    until: Annotated[AwareDatetime, Query(alias="to")],
+    quantity: Quantity = "consumption",
+    resolution: Literal["15m", "30m", "1h"] = "1h",
+    house_id: Annotated[UUID | None, Query(alias="houseId")] = None,
+) -> Paged[SeriesOut]:
+    """One quantity of each house that you see (or of one) as a regular series; a page is a page of houses.
+
+    Steps lie on UTC. A step without all its readings is null.
+    """
+    found, total = await service.house_series(
+        db, actor=actor, quantity=quantity, since=since, until=until, step_minutes=SERIES_MINUTES[resolution],
+        house_id=house_id, offset=page.offset, limit=page.limit,
+    )  # fmt: skip
+    return Paged(items=[SeriesOut.of(one) for one in found], page=page.page, limit=page.limit, total=total)
 
 
 @readings.get("/{house_id}/corrections", responses=refusals(*IN_ORG, HouseNotFound))

@@ -21,6 +21,7 @@ from backend.core.envelope import ApiModel
 from backend.core.units import Address, EnergyKwh, EnergyKwhIn, format_scaled, parse_scaled
 from backend.sites.history import ReadingCorrection, Said
 from backend.sites.models import HouseRow
+from backend.sites.series import HouseSeries
 from backend.sites.service import HouseFields
 from backend.sites.types import Attestation, BucketSum, Draft, Outcome, RowProblem
 
@@ -280,6 +281,25 @@ class BucketOut(ApiModel):
             complete=bucket.complete,
             temperature_c=bucket.temperature_c,
             attestation=bucket.attestation,
+        )
+
+
+class SeriesOut(ApiModel):
+    """A house's energy in each step of `step_minutes` from `start` on, kWh text; null is unknown."""
+
+    house_id: UUID
+    start: datetime
+    step_minutes: int
+    energy_kwh: list[EnergyKwh | None]
+
+    @classmethod
+    def of(cls, series: HouseSeries) -> "SeriesOut":
+        """What is shown of a series."""
+        return cls(
+            house_id=series.house_id,
+            start=series.start,
+            step_minutes=series.step_minutes,
+            energy_kwh=series.energy_wh,
         )
 
 

@@ -18,6 +18,7 @@ from backend.sites.houses import (
 )
 from backend.sites.mirror import communities, forget_above, meters, record_communities, record_meters
 from backend.sites.readings import record_readings
+from backend.sites.series import house_series
 
 __all__ = [
     "HouseFields",
@@ -35,6 +36,7 @@ __all__ = [
     "communities",
     "forget_above",
     "forget_readings",
+    "house_series",
     "interval_readings",
     "meters",
     "reading_sums",

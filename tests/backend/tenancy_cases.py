@@ -163,6 +163,11 @@ CASES: dict[str, Case] = {
         query={"houseId": "{south_house}", "from": "2026-06-01T00:00:00Z", "to": "2026-06-02T00:00:00Z"},
         owner=True,
     ),
+    "GET /api/energy-production/series": Case(
+        (404,),
+        query={"houseId": "{south_house}", "from": "2026-06-01T00:00:00Z", "to": "2026-06-02T00:00:00Z"},
+        owner=True,
+    ),
     "GET /api/energy-production/{south_house}/corrections": Case((404,), owner=True),
     "POST /api/energy-production": Case((404, 422), body=READING),
     "POST /api/energy-production/uploads": Case((404, 415, 422), query={"houseId": "{south_house}"}),

@@ -67,6 +67,19 @@ async def test_select__owner_and_operator__see_their_own(db, home, make_user):
     assert await counts(db, operator) == [1, 1, 1]
 
 
+async def test_select__forecaster_of_the_community__sees_houses_and_readings_and_changes_nothing(
+    db, home, make_user, make_community
+):
+    forecaster = Actor(user_id=await make_user(), org_id=home.org_id, org_role="forecaster")
+
+    assert await counts(db, forecaster) == [1, 1, 0]
+    assert "row-level security" in await refused(db, forecaster, _READING, reading(home))
+    assert (
+        await counts(db, Actor(user_id=forecaster.user_id, org_id=await make_community(), org_role="forecaster"))
+        == [0] * 3
+    )
+
+
 async def test_select__others__see_nothing(db, home, make_user, make_community):
     stranger = await make_user()
     elsewhere = await make_community()
