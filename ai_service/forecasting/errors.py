@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What forecasting refuses. Codes are a promise; the HTTP edge and the command line both show them."""
 
-from ai_service.errors import Invalid, Refusal
+from ai_service.errors import Invalid, NotFound, Refusal, Unavailable
 
 
 class ForecastRefused(Invalid):
@@ -129,3 +129,47 @@ class LookAheadFound(Refusal):
     status = 500
     code = "backtest.look_ahead"
     title = "A model read values from after its origin"
+
+
+class ModelUnknown(NotFound):
+    """No version of this model is in use."""
+
+    code = "model.unknown"
+    title = "No model of this name is in use"
+
+
+class VersionUnknown(NotFound):
+    """The register has no such version."""
+
+    code = "model.version_unknown"
+    title = "There is no such version of this model"
+
+
+class ArtifactDamaged(Unavailable):
+    """The files of a version are not those that were stored, or cannot be read."""
+
+    code = "model.damaged"
+    title = "The files of this model are damaged"
+
+
+class RegisterAway(Unavailable):
+    """The database of the register does not answer."""
+
+    code = "model.register_away"
+    title = "The register of models does not answer"
+
+
+class PromotionRefused(Refusal):
+    """The version is not better than what is in use, by the margin, on days that neither had learned from."""
+
+    status = 409
+    code = "model.not_better"
+    title = "This version is not better than the one in use"
+
+
+class NothingToRollBackTo(Refusal):
+    """No earlier version was ever in use."""
+
+    status = 409
+    code = "model.no_earlier"
+    title = "There is no earlier version to go back to"
