@@ -306,7 +306,7 @@ class ReservationOut(ApiModel):
         )  # fmt: skip
 
 
-class SideOut(ApiModel):
+class SideCapacityOut(ApiModel):
     """Most energy of one side in the interval, and what of it no order holds yet."""
 
     limit_kwh: EnergyKwh
@@ -321,8 +321,8 @@ class CapacityOut(ApiModel):
     meter: str | None
     wallet: Address | None
     hindrance: Hindrance | None
-    offers: SideOut
-    bids: SideOut
+    offers: SideCapacityOut
+    bids: SideCapacityOut
 
     @classmethod
     def of(cls, house: HouseCapacity) -> Self:
@@ -330,6 +330,6 @@ class CapacityOut(ApiModel):
         return cls(
             house_id=house.house_id, name=house.name, meter=None if house.meter is None else str(house.meter),
             wallet=house.wallet, hindrance=house.hindrance,
-            offers=SideOut(limit_kwh=house.offers.limit_wh, rest_kwh=house.offers.rest_wh),
-            bids=SideOut(limit_kwh=house.bids.limit_wh, rest_kwh=house.bids.rest_wh),
+            offers=SideCapacityOut(limit_kwh=house.offers.limit_wh, rest_kwh=house.offers.rest_wh),
+            bids=SideCapacityOut(limit_kwh=house.bids.limit_wh, rest_kwh=house.bids.rest_wh),
         )  # fmt: skip
