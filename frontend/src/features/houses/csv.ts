@@ -4,6 +4,8 @@
  * and rules.py): what is found here need not travel. The service decides; a file may be sent although rows look wrong.
  */
 
+import { parseScaled } from '@/shared/format'
+
 export const COLUMNS = [
   'houseId', 'meter', 'start', 'minutes', 'productionKwh', 'consumptionKwh', 'exportKwh', 'importKwh',
   'temperatureC', 'source', 'signature', 'revision',
@@ -17,7 +19,7 @@ const MOST_PROBLEMS = 200
 const ENERGY: readonly Column[] = ['productionKwh', 'consumptionKwh', 'exportKwh', 'importKwh']
 const BY_LOWER_NAME = new Map(COLUMNS.map((column) => [column.toLowerCase(), column]))
 const TIME = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})$/i
-const KWH = /^\d{1,12}(\.\d{0,3}0*)?$/
+const KWH = /^\d{1,12}(\.\d+)?$/
 const TEMPERATURE = /^-?\d{1,3}(\.\d{1,2})?$/
 const PRODUCTION_TOLERANCE_PERCENT = 25n
 const GRID_MESSAGE = 'the interval must begin on the grid of the house’s readings'
@@ -90,11 +92,9 @@ export function readHeader(line: string): { columns: Column[]; problem: HeaderPr
   return { columns: known, problem: wrong ? { unknown, repeated, missing } : null }
 }
 
-/** kWh text as whole Wh, or null when it is not a plain amount with at most three decimals. */
+/** kWh text of a cell as whole Wh; null when it is not a plain amount with at most three decimals, with a point. */
 export function kwhToWh(text: string): bigint | null {
-  if (!KWH.test(text)) return null
-  const [whole = '0', part = ''] = text.split('.')
-  return BigInt(whole) * 1000n + BigInt(part.slice(0, 3).padEnd(3, '0'))
+  return KWH.test(text) ? parseScaled(text, 3) : null
 }
 
 /** The most that panels of `capacityW` can produce in `minutes`, the service's tolerance included, in Wh. */
