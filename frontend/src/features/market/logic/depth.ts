@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A book as the page holds it: levels kept by live changes, cumulated for the depth chart. */
-import { exactly, MICRO_DECIMALS, WH_DECIMALS } from './amounts'
+import { microOf, whOf } from '@/shared/format'
 
 export type Side = 'offer' | 'bid'
 
@@ -55,8 +55,8 @@ export function readLevel(level: ShownLevel): Level {
   return {
     side: level.side,
     zone: level.zone,
-    priceMicro: exactly(level.pricePerKwh, MICRO_DECIMALS),
-    energyWh: exactly(level.energyKwh, WH_DECIMALS),
+    priceMicro: microOf(level.pricePerKwh),
+    energyWh: whOf(level.energyKwh),
     orders: level.orders,
   }
 }

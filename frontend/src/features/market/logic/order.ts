@@ -4,7 +4,7 @@
  * What the server proposes is never signed unseen: every field is compared with what was typed.
  */
 import { hashTypedData, isAddressEqual, zeroAddress, type Address, type Hex } from 'viem'
-import { decimalText, MICRO_DECIMALS, WH_DECIMALS } from './amounts'
+import { scaledText } from '@/shared/format'
 
 export const ORDER_TYPES = {
   Order: [
@@ -146,8 +146,8 @@ export function differences({ domain, order }: TypedOrder, wish: Wish, orderHash
 export function inWords(order: Order, currency: string, time: (date: Date) => string): string {
   const start = new Date(Number(order.deliveryStart) * 1000)
   const end = new Date(start.getTime() + Number(order.deliveryMinutes) * 60_000)
-  const energy = decimalText(order.energyWh, WH_DECIMALS)
-  const price = decimalText(order.pricePerKwh, MICRO_DECIMALS)
+  const energy = scaledText(order.energyWh, 3)
+  const price = scaledText(order.pricePerKwh, 6)
   const limit = order.isBid ? 'at most' : 'at least'
   const verb = order.isBid ? 'buy' : 'sell'
   return `You ${verb} up to ${energy} kWh, delivered ${time(start)} – ${time(end)}, for ${limit} ${price} ${currency} per kWh.`
