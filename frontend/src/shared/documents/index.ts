@@ -70,7 +70,7 @@ export function documentToSign(
       verifyingContract: place.contract as Address,
       salt: place.salt as Hex,
     },
-    types: { EIP712Domain: DOMAIN, [kind.primaryType]: kind.fields } as Record<string, readonly { name: string; type: string }[]>,
+    types: { EIP712Domain: DOMAIN, [kind.primaryType]: kind.fields } as unknown as TypedDataDefinition['types'],
     primaryType: kind.primaryType,
     message,
   }
