@@ -18,10 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.accounts import router as accounts
 from backend.accounts.deps import identify
 from backend.accounts.service import PrincipalReader, make_accounts
-from backend.api import documentation, errors, health, openapi
+from backend.api import documentation, errors, health, openapi, site
 from backend.api.middleware import Around
 from backend.api.wallet_calls import contract_caller
 from backend.audit import router as audit
+from backend.audit import runs_router as audit_runs
 from backend.carbon import router as carbon
 from backend.carbon.signing import OperatorKey
 from backend.chain import router as chain
@@ -84,7 +85,8 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.include_router(market.router)  # a request is compared with one route after the other: the most asked first
     app.include_router(orders.orders)
-    for part in (carbon, chain, health, accounts, sites, emissions, audit, live, islands, settlement, forecasts):
+    parts = (carbon, chain, health, site, accounts, sites, emissions, audit, audit_runs, live, islands, settlement)
+    for part in (*parts, forecasts):
         app.include_router(part.router)
     for router in (orders.matches, orders.offers, market_router.market, market_router.community_market):
         app.include_router(router)

@@ -41,7 +41,10 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = 3001
     public_url: str = "http://127.0.0.1:3001"
+    public_rpc_url: str | None = Field(default=None, description="node that browsers may ask; empty: only their wallet")
     explorer_url: str | None = None
+    sentry_dsn: str | None = Field(default=None, description="where the web app reports its errors; empty: nowhere")
+    web_folder: Path = Field(default=Path("frontend/dist"), description="the built web app; without it only the API")
     cors_origins: CommaList = ()
     trusted_proxies: CommaList = ()
     access_token_s: int = Field(default=900, le=3600)
@@ -77,6 +80,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("public_rpc_url", "explorer_url", "sentry_dsn", mode="before")
+    @classmethod
+    def _empty_address_is_none(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator(
         "confirmations", "finality_depth", "metrics_port", "relayer_daily_gas", "relayer_daily_wei", mode="before"

@@ -94,6 +94,7 @@ CASES: dict[str, Case] = {
     "GET /health/detailed": public(OPERATIONS, 200, 503),
     "GET /metrics": public(OPERATIONS, 200),
     "GET /.well-known/jwks.json": public("public keys", 200),
+    "GET /api/config": public("addresses that every browser needs", 200, 503),
     # sign-in
     "POST /api/auth/register": public(SIGN_IN, 422, body={"email": "south-owner@example.org"}),
     "POST /api/auth/login": public(SIGN_IN, 401, body={"email": "south-owner@example.org", "password": "guess guess"}),
@@ -148,6 +149,11 @@ CASES: dict[str, Case] = {
     f"GET /api/blockchain/trades/{HASH}/proof": public(CHAIN, 404, 503),
     "GET /api/blockchain/audit": public("audit reports speak of what is on chain", 200, 404),
     "POST /api/blockchain/audit": Case((403,)),
+    "POST /api/audit/runs": Case((403,)),
+    "GET /api/audit/runs": Case((403,)),
+    "GET /api/audit/runs/{stranger}": Case((403,)),
+    "GET /api/audit/runs/{stranger}/report": Case((403,)),
+    "GET /api/audit/orphans": public(CHAIN, 200),
     # houses and readings
     "GET /api/houses": Case((200,), query=PAGE_SIZE),
     "GET /api/houses/meters": Case((200,)),
