@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -62,9 +62,17 @@ class Request:
 
 
 Say = Callable[[str], None]
+Watch = Callable[[str, int, int], Awaitable[None]]
+"""Told how far the audit is: step, how much of it is done, how much there is."""
 
 
-async def audit(request: Request, *, clock: Callable[[], datetime], say: Say = lambda _: None) -> Report:
+async def unwatched(step: str, done: int, total: int) -> None:
+    """Nobody looks."""
+
+
+async def audit(
+    request: Request, *, clock: Callable[[], datetime], say: Say = lambda _: None, watch: Watch = unwatched
+) -> Report:
     """Run one audit. Raises WrongChain, NodeFailed, DatabaseLacksChain, OSError when it cannot be done at all."""
     started_at = clock()
     findings = Findings(request.listed)
@@ -78,11 +86,11 @@ async def audit(request: Request, *, clock: Callable[[], datetime], say: Say = l
         age = max(0, int(clock().timestamp()) - anchor.time)
         say(f"finalised block {anchor.number} {hex_of(anchor.hash)}, {age} s old")
         with Spool() as spool:
-            await _read_chain(reader, anchor, history, spool, request.checkpoints, findings)
+            await _read_chain(reader, anchor, history, spool, request.checkpoints, findings, watch)
             say(f"history: {anchor.count} entries, head {hex_of(anchor.head)}")
             await wait_until_indexed(request.database_url, request.deployment, anchor.number, timeout_s=request.wait_s)
             async with snapshot(request.database_url) as database:
-                comparison = _Comparison(request, database, history, findings)
+                comparison = _Comparison(request, database, history, findings, watch)
                 await comparison.run(reader, anchor, spool, started_at)
     return Report(
         request.deployment, anchor, started_at, clock(), reader.linked, comparison.operator, comparison.totals,
@@ -92,19 +100,21 @@ async def audit(request: Request, *, clock: Callable[[], datetime], say: Say = l
 
 async def _read_chain(
     reader: ChainReader, anchor: Anchor, history: History, spool: Spool, checkpoints: Sequence[Checkpoint],
-    findings: Findings,
+    findings: Findings, watch: Watch,
 ) -> None:  # fmt: skip
     """Fold every log into the history and the spool, and hold the result against the contract and earlier reports."""
-    watch = HistoryWatch(checkpoints)
+    earlier = HistoryWatch(checkpoints)
     last_block = reader.deployment.block_number
+    blocks = anchor.number - reader.deployment.block_number
     async for page in reader.pages(anchor):
         for log in page:
-            findings.extend(watch.reach(log.block_number, history.count, history.head))
+            findings.extend(earlier.reach(log.block_number, history.count, history.head))
             history.take(log)
             spool.add(log)
             last_block = log.block_number
-    findings.extend(watch.reach(anchor.number + 1, history.count, history.head))
-    findings.extend(watch.finish(anchor.number))
+        await watch("chain", reader.reached - reader.deployment.block_number, blocks)
+    findings.extend(earlier.reach(anchor.number + 1, history.count, history.head))
+    findings.extend(earlier.finish(anchor.number))
     for checkpoint in checkpoints:
         if checkpoint.final_block <= anchor.number:
             found = await reader.node.block_hash(checkpoint.final_block)
@@ -136,8 +146,11 @@ async def _name_the_gap(
 class _Comparison:
     """The database side of one audit."""
 
-    def __init__(self, request: Request, database: Snapshot, history: History, findings: Findings) -> None:
+    def __init__(
+        self, request: Request, database: Snapshot, history: History, findings: Findings, watch: Watch
+    ) -> None:
         self.request = request
+        self.watch = watch
         self.database = database
         self.history = history
         self.findings = findings
@@ -149,19 +162,27 @@ class _Comparison:
         """Compare everything; results stand in the attributes afterwards. Raises DatabaseLacksChain."""
         chain = await self.database.chain_key(self.request.deployment)
         late = await self._late(reader, anchor)
+        await self._at("registers")
         await registers.compare_registers(self.database, chain, self.history, self.findings, anchor.number)
+        await self._at("observations")
         await registers.compare_observations(self.database, chain, spool, self.findings, anchor.number)
+        await self._at("trades")
         trades = TradeComparison(
             self.database, chain, self.history, self.findings, late=late, block_hash=reader.node.block_hash
         )
         counted = await trades.run(spool, anchor.number)
+        await self._at("receipts")
         receipts = await Reclearing(self.database, chain, self.request.deployment.address, self.findings).run()
         newer = await self._newer(reader, chain, anchor)
+        await self._at("documents")
         documents = await self._documents(reader, chain, anchor, counted)
+        await self._at("balances")
         await balances.compare_balances(
             self.database, chain, anchor.number, sorted(late), counted.expected_g, self.findings
         )
+        await self._at("intervals")
         await intervals.compare_intervals(self.database, chain, self.findings, now)
+        await self._at("transfers")
         await balances.compare_transfers(self.database, chain, self.findings)
         await balances.compare_boards(self.database, self.findings)
         await balances.compare_people(self.database, chain, self.findings)
@@ -170,6 +191,9 @@ class _Comparison:
             spool.count, counted.compared, counted.consented, counted.energy_wh, counted.claim_g, documents,
             newer + len(late), receipts,
         )  # fmt: skip
+
+    async def _at(self, step: str) -> None:
+        await self.watch(step, 0, 1)
 
     async def _late(self, reader: ChainReader, anchor: Anchor) -> frozenset[bytes]:
         """Trades whose consent lies after the audited block; read after the snapshot was taken, so none is missed."""

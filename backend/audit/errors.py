@@ -11,6 +11,20 @@ class AuditNoneYet(NotFound):
     title = "No audit has been made yet"
 
 
+class AuditRunNotFound(NotFound):
+    """No such audit, or none that this user may see."""
+
+    code = "audit.run_not_found"
+    title = "There is no such audit"
+
+
+class AuditUnfinished(Conflict):
+    """The audit has no report: it waits, runs, or failed."""
+
+    code = "audit.unfinished"
+    title = "This audit has no report"
+
+
 class AuditTradeUnknown(NotFound):
     """No recorded trade has this id."""
 

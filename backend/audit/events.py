@@ -15,3 +15,4 @@ class AuditRequested(Event):
     topic: ClassVar[str] = "audits"
     name: ClassVar[str] = "audit.requested.v1"
     requested_by: UUID
+    run_id: UUID

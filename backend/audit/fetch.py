@@ -86,6 +86,7 @@ class ChainReader:
         self.findings = findings
         self.options = options
         self.linked = False
+        self.reached = deployment.block_number
         self.agreeing: list[str] = []
         self._address_bits = bloom_bits(deployment.address)
         self._topic_bits = [bloom_bits(topic) for topic in decoder.topics.values()]
@@ -183,6 +184,7 @@ class ChainReader:
                 if following <= anchor.number:
                     upcoming = asyncio.create_task(self._load(following, size, anchor))
                 self._link(page, anchor)
+                self.reached = page.last
                 yield await self._verified(page)
         finally:
             if upcoming is not None:

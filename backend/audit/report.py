@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -109,11 +110,15 @@ def as_json(report: Report) -> bytes:
 
 def as_csv(report: Report) -> str:
     """One line per listed difference; a cell that a spreadsheet would take for a formula is quoted."""
+    return csv_of(difference.row() for difference in report.findings)
+
+
+def csv_of(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The same of differences as JSON lists them."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(_COLUMNS)
-    for difference in report.findings:
-        row = difference.row()
+    for row in rows:
         writer.writerow([_cell(row[name]) for name in _COLUMNS])
     return out.getvalue()
 

@@ -8,9 +8,8 @@ from typing import Annotated, Any, TypeVar
 import orjson
 from fastapi import APIRouter, Depends, Path, Request
 
-from backend.accounts.deps import CurrentUser, Db
-from backend.accounts.types import Principal
-from backend.audit import service
+from backend.accounts.deps import Db, ServiceDb
+from backend.audit import runs, service
 from backend.audit.bundle import TradeNotOnChain, TradeNotRecorded
 from backend.audit.database import DatabaseLacksChain
 from backend.audit.deployment import Deployment
@@ -22,11 +21,11 @@ from backend.audit.errors import (
     AuditTradeNotOnChain,
     AuditTradeUnknown,
 )
-from backend.audit.events import AuditRequested
 from backend.audit.fetch import WrongChain
 from backend.audit.rpc import NodeFailed
+from backend.audit.runs_router import Auditor
 from backend.audit.schemas import AuditOut, AuditStarted, TradeVerdictOut
-from backend.core import outbox
+from backend.core.clock import utc_now
 from backend.core.db import raw
 from backend.core.envelope import EnvelopeRoute
 from backend.core.errors import Forbidden, Unauthenticated, refusals
@@ -121,16 +120,8 @@ async def last_audit(db: Db) -> AuditOut:
     return AuditOut(id=found["id"], report=orjson.loads(report) if isinstance(report, str) else report)
 
 
-def _auditor(principal: CurrentUser) -> Principal:
-    """Who holds the auditor's role in any organisation, or runs the platform: the audit is over everything."""
-    if not principal.is_super_admin and all(held.role != "auditor" for held in principal.memberships):
-        raise Forbidden("Only an auditor may start an audit")
-    return principal
-
-
 @router.post("/audit", status_code=202, responses=refusals(Unauthenticated, Forbidden))
-async def start_audit(db: Db, auditor: Annotated[Principal, Depends(_auditor)]) -> AuditStarted:
+async def start_audit(service_db: ServiceDb, who: Auditor) -> AuditStarted:
     """Start an audit; its report will be the next one of GET. Asking again while one runs starts none."""
-    async with db.begin(auditor.actor()) as session:
-        await outbox.add(session, AuditRequested(requested_by=auditor.user_id))
+    await runs.request_run(service_db, by=who.user_id, now=utc_now())
     return AuditStarted()

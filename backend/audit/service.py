@@ -78,6 +78,7 @@ async def last_report(connection: asyncpg.Connection) -> dict[str, Any] | None:
 async def run(
     *, rpc_urls: Sequence[str], url: str, deployment: Deployment, finality_depth: int | None,
     clock: Callable[[], datetime], operator: bytes | None = None, requested_by: UUID | None = None,
+    watch: compare.Watch = compare.unwatched,
 ) -> UUID | None:  # fmt: skip
     """Audit and keep the report; None when another audit runs already. Raises WrongChain, NodeFailed, OSError."""
     guard = await database.connect(url)
@@ -92,7 +93,7 @@ async def run(
             checkpoints=await checkpoints(url, deployment),
             operator=operator,
         )
-        report = await compare.audit(request, clock=clock)
+        report = await compare.audit(request, clock=clock, watch=watch)
         return await store(url, report, requested_by=requested_by)
     finally:
         await guard.close()

@@ -33,8 +33,6 @@ CREATE TABLE audit_runs (
 --;;
 COMMENT ON COLUMN audit_runs.seen_at IS 'last sign of life; a run that is silent for long is given up'
 --;;
-CREATE UNIQUE INDEX audit_runs_unfinished ON audit_runs ((true)) WHERE state IN ('QUEUED', 'RUNNING')
---;;
 CREATE INDEX audit_runs_newest ON audit_runs (requested_at DESC, id)
 --;;
 ALTER TABLE audit_runs ENABLE ROW LEVEL SECURITY
@@ -52,7 +50,7 @@ GRANT SELECT ON audit_runs TO gridx_api
 GRANT SELECT, INSERT, UPDATE ON audit_runs TO gridx_service
 --;;
 CREATE INDEX chain_events_orphaned ON chain_events (orphaned_at DESC) WHERE orphaned_at IS NOT NULL
-""")  # noqa: S608 constants of this file
+""")
 
 
 def downgrade() -> None:

@@ -5,11 +5,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
+import httpx
+import orjson
 import pytest
+from fastapi import FastAPI
 
-from backend.audit.compare import Request, audit
+from backend.accounts.deps import current_user
+from backend.accounts.types import MembershipOf, Principal
+from backend.api import errors
+from backend.audit import router, runs_router
+from backend.audit.compare import Request, Watch, audit, unwatched
 from backend.audit.fetch import Options
 from backend.audit.report import Report
 from scripts.embedded.anvil import Anvil
@@ -18,6 +28,8 @@ from tests.backend.audit.stage import Stage
 from tests.support.databases import DatabaseUrls
 
 RunAudit = Callable[..., Awaitable[Report]]
+AUDITOR = Principal(UUID(int=7), "both", memberships=(MembershipOf(UUID(int=1), "auditor"),))
+STRANGER = Principal(UUID(int=8), "both", memberships=(MembershipOf(UUID(int=1), "operator"),))
 
 
 @pytest.fixture
@@ -72,7 +84,7 @@ async def books(traded: Stage, databases: DatabaseUrls) -> AsyncIterator[Books]:
 def run_audit(traded: Stage, databases: DatabaseUrls) -> RunAudit:
     """Run the audit of the database against `traded`'s chain, all of it final."""
 
-    async def run(*, rpc_url: str = "", finality_depth: int = 1, **options: Any) -> Report:
+    async def run(*, rpc_url: str = "", finality_depth: int = 1, watch: Watch = unwatched, **options: Any) -> Report:
         request = Request(
             rpc_urls=options.pop("rpc_urls", [rpc_url or traded.anvil.rpc_url]),
             database_url=databases.audit,
@@ -81,7 +93,7 @@ def run_audit(traded: Stage, databases: DatabaseUrls) -> RunAudit:
             wait_s=0,
             **options,
         )
-        return await audit(request, clock=lambda: datetime.now(UTC))
+        return await audit(request, clock=lambda: datetime.now(UTC), watch=watch)
 
     return run
 
@@ -90,3 +102,38 @@ def run_audit(traded: Stage, databases: DatabaseUrls) -> RunAudit:
 def codes() -> Callable[[Report], set[str]]:
     """The kinds of difference of a report."""
     return lambda report: set(report.findings.counts)
+
+
+@pytest.fixture
+def deployment_file(traded: Stage, tmp_path: Path) -> Path:
+    """The deployment record of `traded`."""
+    path = tmp_path / "local.json"
+    record = traded.deployment.facts() | {"parentHash": "0x" + traded.deployment.parent_hash.hex()}
+    path.write_bytes(orjson.dumps(record))
+    return path
+
+
+@pytest.fixture
+async def api(
+    books: Books, db: Any, service_db: Any, databases: DatabaseUrls, traded: Stage, deployment_file: Path
+) -> AsyncIterator[Any]:
+    """The audit's routes on their own; `api.asking["principal"]` is who asks: the auditor, who is a member."""
+    app = FastAPI()
+    errors.install(app)
+    app.include_router(router.router)
+    app.include_router(runs_router.router)
+    app.state.db, app.state.service_db = db, service_db
+    app.state.settings = SimpleNamespace(
+        rpc_url=(traded.anvil.rpc_url,), database_audit_url=databases.audit, deployment_file=deployment_file
+    )
+    asking = {"principal": AUDITOR}
+    app.dependency_overrides[current_user] = lambda: asking["principal"]
+
+    @app.middleware("http")
+    async def name_the_request(request: Any, call_next: Any) -> Any:
+        request.state.request_id = "test"
+        return await call_next(request)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
+        client.asking = asking  # type: ignore[attr-defined]
+        yield client

@@ -8,36 +8,17 @@ import io
 from asyncio import to_thread
 from dataclasses import replace
 from types import SimpleNamespace
-from uuid import UUID, uuid4
 
 import asyncpg
-import httpx
 import orjson
 import pytest
 from click.testing import CliRunner
-from fastapi import FastAPI
 
-from backend.accounts.deps import current_user
-from backend.accounts.types import MembershipOf, Principal
-from backend.api import errors
 from backend.audit import report as reports
-from backend.audit import service, tasks
+from backend.audit import service
 from backend.audit.cli import main
 from backend.audit.differences import Code, Difference, Findings
-from backend.audit.router import router
 from backend.audit.verify import check
-
-AUDITOR = Principal(UUID(int=7), "both", memberships=(MembershipOf(UUID(int=1), "auditor"),))
-STRANGER = Principal(UUID(int=8), "both", memberships=(MembershipOf(UUID(int=1), "operator"),))
-
-
-@pytest.fixture
-def deployment_file(traded, tmp_path):
-    """The deployment record of `traded`."""
-    path = tmp_path / "local.json"
-    record = traded.deployment.facts() | {"parentHash": "0x" + traded.deployment.parent_hash.hex()}
-    path.write_bytes(orjson.dumps(record))
-    return path
 
 
 @pytest.fixture
@@ -50,29 +31,6 @@ def command(books, traded, databases, deployment_file):
         return await to_thread(CliRunner().invoke, main, arguments)
 
     return run
-
-
-@pytest.fixture
-async def api(books, db, databases, traded, deployment_file):
-    """The audit's routes on their own; `api.principal` is who asks."""
-    app = FastAPI()
-    errors.install(app)
-    app.include_router(router)
-    app.state.db = db
-    app.state.settings = SimpleNamespace(
-        rpc_url=(traded.anvil.rpc_url,), database_audit_url=databases.audit, deployment_file=deployment_file
-    )
-    asking = {"principal": AUDITOR}
-    app.dependency_overrides[current_user] = lambda: asking["principal"]
-
-    @app.middleware("http")
-    async def name_the_request(request, call_next):
-        request.state.request_id = "test"
-        return await call_next(request)
-
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
-        client.asking = asking
-        yield client
 
 
 async def test_audit_command__right_database__ends_with_no_differences(command, traded):
@@ -214,25 +172,6 @@ async def test_get_audit__after_a_report__gives_it(api, run_audit, databases):
     assert answer.json()["data"]["report"]["verdict"] == "agrees with this node"
 
 
-async def test_post_audit__auditor__is_announced(api, books):
-    answer = await api.post("/api/blockchain/audit")
-
-    assert answer.status_code == 202
-    rows = await books.super.fetch("SELECT name, payload FROM outbox")
-    assert [(row["name"], row["payload"]) for row in rows] == [
-        ("audit.requested.v1", {"requested_by": str(AUDITOR.user_id)})
-    ]
-
-
-async def test_post_audit__operator__is_refused(api, books):
-    api.asking["principal"] = STRANGER
-
-    answer = await api.post("/api/blockchain/audit")
-
-    assert answer.status_code == 403
-    assert await books.super.fetchval("SELECT count(*) FROM outbox") == 0
-
-
 async def test_proof_route__recorded_trade__gives_a_bundle_that_holds(api, traded):
     answer = await api.get(f"/api/blockchain/trades/0x{traded.ids['confirmed'].hex()}/proof")
 
@@ -273,18 +212,6 @@ async def test_verify_route__tampered_trade__differs_and_says_in_what(api, books
 
     assert data["verdict"] == "differs"
     assert any("database.energyWh" in text for text in data["falsehoods"])
-
-
-async def test_task__event_of_an_auditor__keeps_a_report(books, settings, traded, deployment_file, monkeypatch):
-    monkeypatch.setenv("RPC_URL", traded.anvil.rpc_url)
-    monkeypatch.setenv("GRIDX_DEPLOYMENT_FILE", str(deployment_file))
-    monkeypatch.setenv("GRIDX_FINALITY_DEPTH", "1")
-    asked_by = uuid4()
-
-    await to_thread(tasks.run_audit, orjson.dumps({"requested_by": str(asked_by)}).decode())
-
-    row = await books.super.fetchrow("SELECT requested_by, differences FROM audit_reports")
-    assert (row["requested_by"], row["differences"]) == (asked_by, 0)
 
 
 async def test_run__another_audit_runs__does_nothing(books, databases, traded):
