@@ -17,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 UtcDateTime = DateTime(timezone=True)
 CONNECT_TIMEOUT_S = 2
+FREE_TIMEOUT_S = 5  # a burst waits for a free connection; longer would only make a queue that nobody waits out
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Database:
             make_url(url).set(drivername="postgresql+asyncpg"),
             pool_size=max(1, pool_size - self._reading),
             max_overflow=0,
-            pool_timeout=CONNECT_TIMEOUT_S,
+            pool_timeout=FREE_TIMEOUT_S,
             pool_recycle=1800,
             pool_pre_ping=False,
             connect_args={
@@ -83,7 +84,7 @@ class Database:
         if self._readers is None:
             async with self._opening:
                 self._readers = self._readers or await self._open_readers()
-        async with self._readers.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+        async with self._readers.acquire(timeout=FREE_TIMEOUT_S) as connection:
             with self.watch_read(statement):
                 return list(await connection.fetch(statement, *arguments))
 
