@@ -10,7 +10,7 @@ Figures compare with the readings as read; repairs feed the models only.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -33,6 +33,7 @@ VALIDATION_DAYS = 84
 VALIDATION_STRETCHES = 3
 RETRAIN_DAYS = 7
 LEAST_TRAINING_DAYS = 28
+WARM_DAYS = 14  # readings before the first origin that is learned from: what looks further back is unknown there
 LONGEST_HORIZON_H = 168
 REFERENCES = ("ses", "seasonal_naive_day", "seasonal_naive_week")
 ENSEMBLE = "ensemble"
@@ -115,7 +116,7 @@ def plan_of(length: int, per_day: int, *, steps: int, days: int) -> Plan:
         raise errors.SeriesTooShort(days=length // stride, needed_days=needed)
     test = first + np.arange(days) * stride
     validation = first - np.arange(chosen_on, 0, -1) * stride
-    warm = min(features.LOOKBACK_DAYS, max(14, (free - chosen_on) // 3)) * stride
+    warm = WARM_DAYS * stride
     training = np.arange(warm + (first - warm) % stride, last + 1, stride)
     return Plan(steps, validation, test, training)
 
@@ -146,8 +147,8 @@ def run(
     answers[ENSEMBLE], shares = _ensemble(answers, actual, plan, pool)
     choice = choose(answers, actual, plan)
     answers = {
-        name: Answer(a.median, a.spread, intervals.calibrate(a.median, a.spread, actual, plan.ready)[~plan.ready])
-        for name, a in answers.items()
+        name: replace(answer, quantiles=_quantiles(answer, actual, plan, raw.per_day))
+        for name, answer in answers.items()
     }
     found = leaks.check(raw, _probes(plan, simple, build), plan.test)
     if not found.clean:
@@ -164,6 +165,11 @@ def run(
         findings=findings + checked.findings,
         choice=choice,
     )
+
+
+def _quantiles(answer: Answer, actual: Floats, plan: Plan, per_day: int) -> Floats:
+    """Calibrated quantiles of the test origins."""
+    return intervals.calibrate(answer.median, answer.spread, actual, plan.ready, per_day=per_day)[~plan.ready]
 
 
 def _plain(plan: Plan) -> Floats:
@@ -252,8 +258,9 @@ def _probes(plan: Plan, simple: dict[str, Forecaster], build: Builder) -> dict[s
         return np.concatenate([frame.rows.ravel(), frame.relative.ravel()])
 
     def misses(raw: Series, origin: int) -> Floats:
-        past = plan.scored[plan.scored < origin]
-        return features.known(raw, past[:, None] + np.arange(plan.steps), np.full(len(past), origin))
+        actual = features.targets(raw, plan.scored, plan.steps)
+        row = int(np.searchsorted(plan.scored, origin))
+        return intervals.known_misses(actual, row, raw.per_day)
 
     return {name: asks(ask) for name, ask in simple.items()} | {
         "features": inputs,

@@ -1,49 +1,135 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Split-conformal intervals by hour: quantiles of past misses, in units of the spread that was forecast for them.
+"""Intervals that keep their promise: split-conformal quantiles by hour, steered by their own record.
 
-At each origin only misses of earlier origins count whose targets were known by then. Each step of the horizon has its
-own misses and those of its neighbours; few of them are drawn towards those of all steps.
+A miss is `(actual - median) / spread`. At each origin only misses whose targets were known by then count:
+
+1. Weighted split conformal prediction (Barber, Candès, Ramdas and Tibshirani, Annals of Statistics 2023): quantiles of
+   past misses, recent ones weighing more. Each step of the horizon keeps the size of its own misses and borrows the
+   shape from its neighbours and, by the share SHRINK, from all steps.
+2. Feedback (after adaptive conformal inference, Gibbs and Candès 2021, and conformal PID control, Angelopoulos, Candès
+   and Tibshirani 2023): the logarithm of the width moves by a rate times (share of misses outside 90 % - 10 %), once
+   for all steps and more slowly for each step alone, so that the coverage of every hour is drawn to its promise.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from ai_service.forecasting.metrics import QUANTILES
+from ai_service.forecasting.metrics import LEVELS, MEDIAN, QUANTILES
 from ai_service.forecasting.types import Flags, Floats
 
 NEIGHBOURS = 1
 WINDOW_ORIGINS = 365
+HALF_LIFE_ORIGINS = 60.0
 SHRINK = 0.3
+RATE_ALL = 0.2
+RATE_STEP = 0.05
+LEAST_ORIGINS = 14
+WIDEST = 1.5  # bound of the logarithm of the width's correction
+GUIDE = 90
+TINY = 1e-9
 
 
-def calibrate(median: Floats, spread: Floats, actual: Floats, ready: Flags) -> Floats:
+@dataclass(frozen=True)
+class Widths:
+    """Logarithm of the correction of widths: of all steps, and of each step besides."""
+
+    whole: float
+    own: Floats
+
+    @classmethod
+    def none(cls, steps: int) -> Widths:
+        """No correction yet."""
+        return cls(0.0, np.zeros(steps))
+
+    def apply(self, scaled: Floats) -> Floats:
+        """Quantiles (steps, levels) drawn away from, or towards, their median."""
+        factor = np.exp(np.clip(self.whole + self.own, -WIDEST, WIDEST))[:, None]
+        middle = scaled[:, MEDIAN : MEDIAN + 1]
+        return np.asarray(middle + (scaled - middle) * factor)
+
+    def learn(self, scaled: Floats, misses: Floats) -> Widths:
+        """Wider after more misses outside than promised, narrower after fewer; unknown ones say nothing."""
+        seen = np.isfinite(misses)
+        if not seen.any():
+            return self
+        low, high = (scaled[:, QUANTILES.index(end)] for end in LEVELS[GUIDE])
+        excess = ((misses < low) | (misses > high)) - (1 - GUIDE / 100)
+        whole = self.whole + RATE_ALL * float(excess[seen].mean())
+        return Widths(float(np.clip(whole, -WIDEST, WIDEST)), np.where(seen, self.own + RATE_STEP * excess, self.own))
+
+
+def calibrate(median: Floats, spread: Floats, actual: Floats, ready: Flags, *, per_day: int) -> Floats:
     """Quantiles (origins, steps, levels) for the origins where `ready` is false; NaN for the others.
 
     `ready` marks the leading origins that only lend their misses. Rows are daily origins in order of time.
     """
     misses = (actual - median) / spread
     answer = np.full((*median.shape, len(QUANTILES)), np.nan)
-    for origin in np.flatnonzero(~ready):
-        past = misses[max(0, origin - WINDOW_ORIGINS) : origin]
-        answer[origin] = median[origin][:, None] + spread[origin][:, None] * miss_quantiles(past)
+    for origin, scaled in _walk(misses, per_day, first=int(ready.sum())):
+        if origin < len(ready) and not ready[origin]:
+            answer[origin] = median[origin][:, None] + spread[origin][:, None] * scaled
     return answer
 
 
+def upcoming(misses: Floats, *, per_day: int) -> Floats:
+    """(steps, levels): quantiles of scaled misses for the origin that follows the last row."""
+    return _walk(misses, per_day, first=len(misses))[-1][1]
+
+
+def _walk(misses: Floats, per_day: int, *, first: int) -> list[tuple[int, Floats]]:
+    """Scaled quantiles for each origin from `first` on (the record of widths begins earlier), and after the last."""
+    count, steps = misses.shape
+    widths = Widths.none(steps)
+    issued: dict[int, Floats] = {}
+    told: list[tuple[int, Floats]] = []
+    for origin in range(min(LEAST_ORIGINS, first), count + 1):
+        past = known_misses(misses, origin, per_day)
+        settled = origin - 1 - (steps - 1) // per_day
+        if settled in issued:
+            widths = widths.learn(issued.pop(settled), misses[settled])
+        scaled = widths.apply(miss_quantiles(past))
+        issued[origin] = scaled
+        told.append((origin, scaled))
+    return told
+
+
+def known_misses(misses: Floats, origin: int, per_day: int) -> Floats:
+    """Misses of the origins before `origin`, NaN where the target had not come to pass by then."""
+    first = max(0, origin - WINDOW_ORIGINS)
+    past = misses[first:origin]
+    age = origin - np.arange(first, origin)
+    return np.where((np.arange(past.shape[1]) < age[:, None] * per_day), past, np.nan)
+
+
 def miss_quantiles(past: Floats) -> Floats:
-    """(steps, levels): quantiles of scaled misses for each step, by the finite-sample rule of split conformal."""
-    steps = past.shape[1]
+    """(steps, levels): weighted quantiles of scaled misses for each step."""
+    count, steps = past.shape
+    weight = 0.5 ** ((count - 1 - np.arange(count)) / HALF_LIFE_ORIGINS)
+    seen = np.isfinite(past)
+    total = (seen * weight[:, None]).sum(axis=0)
+    size = (np.where(seen, np.abs(past), 0.0) * weight[:, None]).sum(axis=0) / np.maximum(total, TINY)
+    size = np.where(total > 0, size, size[total > 0].mean() if (total > 0).any() else 1.0) + TINY
+    shape = past / size
     around = np.arange(-NEIGHBOURS, NEIGHBOURS + 1)
-    near = np.stack([past[:, np.clip(np.arange(steps) + shift, 0, steps - 1)] for shift in around], axis=0)
-    own = _levels(near.transpose(2, 0, 1).reshape(steps, -1))
-    everyone = _levels(past.reshape(1, -1))
+    near = np.concatenate([shape[:, np.clip(np.arange(steps) + shift, 0, steps - 1)] for shift in around])
+    own = _weighted_quantiles(near.T, np.tile(weight, len(around)))
+    everyone = _weighted_quantiles(shape.reshape(1, -1), np.repeat(weight, steps))
     mixed = (1 - SHRINK) * own + SHRINK * everyone
-    return np.sort(np.where(np.isfinite(mixed), mixed, everyone), axis=1)
+    return np.sort(np.where(np.isfinite(mixed), mixed, everyone) * size[:, None], axis=1)
 
 
-def _levels(misses: Floats) -> Floats:
-    """Quantiles by row, moved outwards as their number demands: (n + 1) q instead of n q."""
-    level = np.array(QUANTILES)
-    count = max(int(np.isfinite(misses).sum(axis=1).min()), 1)
-    bounded = np.clip(0.5 + (level - 0.5) * (count + 1) / count, 0, 1)
-    return np.asarray(np.nanquantile(misses, bounded, axis=1).T)
+def _weighted_quantiles(rows: Floats, weight: Floats) -> Floats:
+    """(rows, levels): a value's place is the middle of its weight; NaN weighs nothing; a row of NaN answers NaN."""
+    order = np.argsort(rows, axis=1)  # NaN sort last
+    values = np.take_along_axis(rows, order, axis=1)
+    mass = np.where(np.isfinite(values), weight[order], 0.0)
+    total = mass.sum(axis=1, keepdims=True)
+    place = (np.cumsum(mass, axis=1) - 0.5 * mass) / np.maximum(total, TINY)
+    answers = [
+        np.interp(QUANTILES, at[:last], value[:last]) if last else np.full(len(QUANTILES), np.nan)
+        for at, value, last in zip(place, values, np.isfinite(values).sum(axis=1), strict=True)
+    ]
+    return np.stack(answers)

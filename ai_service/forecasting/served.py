@@ -64,18 +64,17 @@ class Served:
 
 
 def prepare(result: backtest.Result, *, rounds: int = ROUNDS) -> Served:
-    """The choice of a back-test, trained up to the end of its series, with the misses of its test days."""
+    """The choice of a back-test, trained up to the end of its series, with the misses of its back-test."""
     series = quality.check(result.series).series
     answer = result.answers[result.chosen]
-    tested = ~result.plan.ready
-    misses = (result.actual - answer.median[tested]) / answer.spread[tested]
+    actual = features.targets(result.series, result.plan.scored, result.plan.steps)
+    misses = (actual - answer.median) / answer.spread
     end = len(series)
-    assert misses.shape == (len(result.plan.test), result.plan.steps)
     return Served(
         chosen=result.chosen,
         weights=result.weights,
         members=backtest.train(series, result.plan, end, rounds=rounds),
-        misses=intervals.miss_quantiles(misses),
+        misses=intervals.upcoming(misses, per_day=series.per_day),
         steps=result.plan.steps,
         origin_second=int(series.time_at(np.array([end]))[0]) % 86_400,
     )

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AutoETS, MSTL and Theta of statsforecast, fitted anew at each origin on the four weeks before it."""
+"""AutoETS, MSTL and Theta of statsforecast on the four weeks before each origin.
+
+MSTL and Theta are fitted at each origin; AutoETS, whose search is slow, anew every REFIT_ORIGINS origins and smoothed
+with the parameters found between them.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,8 @@ from ai_service.forecasting.types import Floats, Ints, Series
 
 WINDOW_DAYS = 28
 THREADS = 2
+REFIT_ORIGINS = 7
+LARGEST_RATIO = 5  # of the largest reading: beyond it a fit has run away
 NAMES = ("auto_ets", "mstl", "theta")
 
 
@@ -34,22 +40,40 @@ def forecaster(name: str) -> Callable[[Series, Ints, int], Floats]:
 
     def forecast(series: Series, origins: Ints, steps: int) -> Floats:
         windows = _without_gaps(known_days(series, origins, days=WINDOW_DAYS))
+        groups = [windows[at : at + REFIT_ORIGINS] for at in range(0, len(windows), REFIT_ORIGINS)]
         with ThreadPoolExecutor(THREADS) as side_by_side:
-            answers = side_by_side.map(lambda past: _one(name, series.per_day, past, steps), windows)
-            return np.stack(list(answers))
+            answers = side_by_side.map(lambda group: _group(name, series.per_day, group, steps), groups)
+            return np.concatenate(list(answers))
 
     return forecast
 
 
-def _one(name: str, slots: int, past: Floats, steps: int) -> Floats:
+def _group(name: str, slots: int, windows: list[Floats], steps: int) -> Floats:
+    """Fitted on the first window; the later ones are smoothed with what was learned, where the model can do that."""
+    fitted: Any = None
+    answers = []
+    for past in windows:
+        answer, fitted = _one(name, slots, past, steps, fitted)
+        answers.append(answer)
+    return np.stack(answers)
+
+
+def _one(name: str, slots: int, past: Floats, steps: int, fitted: Any) -> tuple[Floats, Any]:
+    unknown = np.full(steps, np.nan)
     if not np.isfinite(past).all() or np.ptp(past) == 0:
-        return np.full(steps, np.nan)
+        return unknown, fitted
     try:
-        answer = np.asarray(_model(name, slots).forecast(y=past, h=steps)["mean"], dtype=np.float64)
+        if name != "auto_ets":
+            told = _model(name, slots).forecast(y=past, h=steps)
+        elif fitted is None:
+            fitted = _model(name, slots).fit(past)
+            told = fitted.predict(h=steps)
+        else:
+            told = fitted.forward(y=past, h=steps)
     except (ValueError, ZeroDivisionError, FloatingPointError, np.linalg.LinAlgError):
-        return np.full(steps, np.nan)
-    bound = np.abs(past).max() * 5
-    return np.where(np.abs(answer) <= bound, answer, np.nan)
+        return unknown, fitted
+    answer = np.asarray(told["mean"], dtype=np.float64)
+    return np.where(np.abs(answer) <= np.abs(past).max() * LARGEST_RATIO, answer, np.nan), fitted
 
 
 def _without_gaps(days: Floats) -> list[Floats]:
