@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { BaseError, ContractFunctionRevertedError, encodeErrorResult, toFunctionSelector, type Abi, type AbiItem } from 'viem'
 import { describe, expect, test } from 'vitest'
+import { ApiProblem } from '@/shared/api/problem'
 import published from '../../../../../contracts/abi/EnergyTradeLog.json'
 import { KNOWN_REFUSALS, refusal, TRADE_LOG_ABI, troubleOf } from './contract'
 
@@ -42,16 +43,17 @@ describe('troubleOf', () => {
   })
 
   test.each([
-    [{ code: 4001, message: 'no' }, 'wallet.rejected'],
-    [new Error('MetaMask: User denied transaction signature.'), 'wallet.rejected'],
-    [{ code: 4902 }, 'wallet.wrong_chain'],
-    [new Error('insufficient funds for gas * price + value'), 'wallet.funds'],
-    [new Error('nonce too low'), 'wallet.replaced'],
-    [new Error('boom'), 'wallet.failed'],
-    ['?', 'wallet.failed'],
-    [new BaseError('outer', { cause: Object.assign(new Error('inner'), { code: 4001 }) }), 'wallet.rejected'],
-  ])('%o is %s', (error, code) => {
-    expect(troubleOf(error).code).toBe(code)
+    [{ code: 4001, message: 'no' }, 'wallet.rejected', 'declined'],
+    [new Error('insufficient funds for gas * price + value'), 'wallet.no_gas', 'balance'],
+    [new Error('boom'), 'wallet.failed', 'failure'],
+    [new ApiProblem(409, 'trade.reverted', 'x'), 'trade.reverted', 'nothing was traded'],
+    [new ApiProblem(409, 'offer.taken', 'Less is left'), 'offer.taken', 'Less is left'],
+    [new ApiProblem(0, 'network.unreachable', 'x'), 'network.unreachable', 'cannot be reached'],
+  ])('%o is %s', (error, code, words) => {
+    const trouble = troubleOf(error)
+
+    expect(trouble.code).toBe(code)
+    expect(trouble.what).toContain(words)
   })
 })
 

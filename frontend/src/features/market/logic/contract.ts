@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The functions of the trade log that the market page calls, and its refusals in plain words. */
-import { BaseError, ContractFunctionRevertedError, parseAbi } from 'viem'
+import { parseAbi } from 'viem'
+import { ApiProblem } from '@/shared/api/problem'
+import { explain } from '@/shared/problems'
+import { walletProblem } from '@/shared/wallet/errors'
 
 export const TRADE_LOG_ABI = parseAbi([
   'struct Order { address maker; address taker; bool isBid; uint64 meter; uint32 deliveryStart; uint32 expiry; uint32 energyWh; uint32 minFillWh; uint40 pricePerKwh; uint32 factorId; uint16 slot; uint16 deliveryMinutes; }',
@@ -57,28 +60,29 @@ const REFUSALS: Readonly<Record<string, readonly [what: string, advice: string]>
   EnergyTradeLogFactorNotValid: ['The offer’s emission factor does not cover its delivery.', 'Choose another offer.'],
   EnergyTradeLogFactorRegion: ['The offer’s emission factor is of another region.', 'Choose another offer.'],
 }
-const REJECTED = 4001
-const UNKNOWN_CHAIN = 4902
 
-/** A wallet's or a node's error in words. Never throws. */
+const CLAIMS: Readonly<Record<string, readonly [what: string, advice: string]>> = {
+  'trade.reverted': ['The transaction was mined and refused by the contract: nothing was traded.', 'Only gas was spent. Choose another offer.'],
+  'trade.replaced': ['Another transaction of your wallet took this one’s place.', 'Look at your wallet’s activity, then buy again.'],
+  'trade.dropped': ['The network has forgotten the transaction.', 'It is still watched. Send it again from your wallet, or buy anew.'],
+  'trade.mismatch': ['The chain says something else than this purchase.', 'Look at the transaction in the explorer; the chain’s word counts.'],
+  'trade.not_ours': ['The transaction logged no trade.', 'Look at the transaction in the explorer, then buy again.'],
+}
+
+/** Whatever a wallet, a node or the API threw, in words. Never throws. */
 export function troubleOf(error: unknown): Trouble {
-  const reverted = revertOf(error)
-  if (reverted !== null) return refusal(reverted)
-  const code = codeOf(error)
-  const text = textOf(error)
-  if (code === REJECTED || /user (rejected|denied)/i.test(text)) {
-    return { code: 'wallet.rejected', what: 'You declined in the wallet. Nothing was signed or sent.', advice: 'Try again if that was not meant.' }
-  }
-  if (code === UNKNOWN_CHAIN || /chain mismatch|does not match the target chain|unrecognized chain/i.test(text)) {
-    return { code: 'wallet.wrong_chain', what: 'Your wallet is on another chain.', advice: 'Switch the network, then try again.' }
-  }
-  if (/insufficient funds|exceeds the balance/i.test(text)) {
-    return { code: 'wallet.funds', what: 'The wallet cannot pay the gas of this transaction.', advice: 'Add some of the chain’s coin to the wallet, then try again.' }
-  }
-  if (/nonce too low|replacement transaction underpriced|already known/i.test(text)) {
-    return { code: 'wallet.replaced', what: 'Another transaction of the wallet took this one’s place.', advice: 'Look at the wallet’s activity, then try again.' }
-  }
-  return { code: 'wallet.failed', what: 'The wallet could not do it.', advice: text.slice(0, 200) || 'Try again.' }
+  const problem = error instanceof ApiProblem ? error : walletProblem(error)
+  if (problem.code === 'wallet.reverted') return refusal(String(problem.details['name']))
+  const told = claimTrouble(problem.code)
+  if (told !== null) return told
+  const { title, advice } = explain(problem)
+  return { code: problem.code, what: title, advice: advice ?? 'Try again.' }
+}
+
+/** Why a posted claim has failed, by the API's code; null for another reason. */
+export function claimTrouble(code: string): Trouble | null {
+  const words = CLAIMS[code]
+  return words === undefined ? null : { code, what: words[0], advice: words[1] }
 }
 
 /** A refusal of the contract by the name of its error. */
@@ -92,26 +96,6 @@ export function refusal(name: string): Trouble {
 
 /** Names of the errors that are told in words of their own. */
 export const KNOWN_REFUSALS = Object.keys(REFUSALS)
-
-function revertOf(error: unknown): string | null {
-  if (!(error instanceof BaseError)) return null
-  const found = error.walk((cause) => cause instanceof ContractFunctionRevertedError)
-  if (!(found instanceof ContractFunctionRevertedError)) return null
-  return found.data?.errorName ?? found.reason ?? 'without a reason'
-}
-
-function codeOf(error: unknown): number | null {
-  for (let cause = error; typeof cause === 'object' && cause !== null; cause = (cause as { cause?: unknown }).cause) {
-    const { code } = cause as { code?: unknown }
-    if (typeof code === 'number') return code
-  }
-  return null
-}
-
-function textOf(error: unknown): string {
-  if (error instanceof BaseError) return `${error.shortMessage} ${error.details}`
-  return error instanceof Error ? error.message : ''
-}
 
 function spaced(name: string): string {
   return name.replace(/^EnergyTradeLog/, '').replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase()

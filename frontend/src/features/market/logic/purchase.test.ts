@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest'
-import { after, isEnded, isUnposted, stepsOf, type ClaimStatus, type Happened, type Purchase } from './purchase'
+import { after, isEnded, isUnposted, stepsOf, tradeIdOf, type ClaimStatus, type Happened, type Purchase } from './purchase'
 
 const HASH = `0x${'ab'.repeat(32)}` as const
 const TROUBLE = { code: 'wallet.rejected', what: 'You declined.', advice: 'Try again.' }
 const RESERVED: Purchase = {
   id: 'r1', userId: 'u1', offerId: 'o1', sellerId: 's1', community: 1, deliveryStart: '2026-11-21T18:00:00Z',
   energyKwh: '1', pricePerKwh: '0.2', expiresAt: '2026-11-21T17:10:00Z', startedAt: '2026-11-21T17:00:00Z',
-  stage: 'reserved', isPosted: false, confirmations: 0, required: 2,
+  stage: 'reserved', isPosted: false, confirmations: 0, required: 2, expectedId: `0x${'01'.repeat(32)}`,
 } // prettier-ignore
 
 function claim(status: ClaimStatus['status'], changes: Partial<ClaimStatus> = {}): Happened {
@@ -44,10 +44,12 @@ describe('a purchase', () => {
     expect(path[4]).toMatchObject({ stage: 'verified', tradeId: '0x01', carbonKg: '0.4' })
   })
 
-  test('declined in the wallet fails at the first step and is not posted', () => {
+  test('declined in the wallet fails at the first step, and can be tried again', () => {
     const declined = happen({ type: 'asked' }, { type: 'failed', trouble: TROUBLE })
+    const again = after(declined, { type: 'asked' })
 
-    expect([states(declined), isEnded(declined), isUnposted(declined)]).toEqual(['fwwww', true, false])
+    expect([states(declined), isEnded(declined), isUnposted(declined)]).toEqual(['fwwww', false, false])
+    expect([states(again), again.trouble]).toEqual(['awwww', undefined])
   })
 
   test('reverted fails at mining', () => {
@@ -61,6 +63,19 @@ describe('a purchase', () => {
 
     expect(failed.trouble?.what).toBe('The transaction was reverted')
     expect(isEnded(failed)).toBe(true)
+  })
+
+  test('a forgotten transaction is waited for, and says so', () => {
+    const dropped = happen(SENT, claim('failed', { reason: 'trade.dropped' }))
+
+    expect([dropped.stage, isEnded(dropped), dropped.trouble?.code]).toEqual(['sent', false, 'trade.dropped'])
+    expect(after(dropped, claim('confirmed', { confirmations: 2 })).trouble).toBeUndefined()
+  })
+
+  test('a trade whose hash was never learned is found by its id', () => {
+    const found = happen({ type: 'asked' }, claim('confirmed', { txHash: HASH, confirmations: 2 }))
+
+    expect([found.stage, found.txHash, isUnposted(found)]).toEqual(['verified', HASH, false])
   })
 
   test('a block that lost takes the mark away until it is mined again', () => {
@@ -99,4 +114,10 @@ describe('a purchase', () => {
     expect(JSON.stringify(stored)).toBe(JSON.stringify(happen(...events)))
     expect(stored.stage).toBe('verified')
   })
+})
+
+test('tradeIdOf is caller, nonce and index zero', () => {
+  expect(tradeIdOf('0xf7B8F8787d771458BFb1E2ECeB0b95842828E271', 7n)).toBe(
+    '0xf7b8f8787d771458bfb1e2eceb0b95842828e27100000000000000000007' + '0000',
+  )
 })

@@ -4,7 +4,7 @@
  * each change, so that a reload goes on where it stood and a hash that was sent is never lost.
  */
 import type { Hex } from 'viem'
-import type { Trouble } from './contract'
+import { claimTrouble, type Trouble } from './contract'
 
 /** All that is needed to go on after a reload; amounts as text, because it is stored as JSON. */
 export interface Purchase {
@@ -24,6 +24,8 @@ export interface Purchase {
   readonly sentAtBlock?: string
   readonly minedBlock?: string
   readonly isPosted: boolean
+  /** The id that the trade will have on chain: by it a transaction is found whose hash the page never learned. */
+  readonly expectedId: Hex
   readonly tradeKey?: string
   readonly tradeId?: string
   readonly confirmations: number
@@ -35,19 +37,21 @@ export interface Purchase {
 
 /**
  * reserved: held, nothing asked yet · asking: the wallet shows the transaction · sent: broadcast · mined: in a block ·
- * verified: recorded from the chain · failed: ended, `trouble` says why · orphaned: its block lost, it may be mined again
+ * verified: recorded from the chain · failed: ended, `trouble` says why · orphaned: its block lost, it may be mined again.
+ * What goes wrong before anything is sent leaves a purchase reserved, with its trouble: it can be tried again.
  */
 export type Stage = 'reserved' | 'asking' | 'sent' | 'mined' | 'verified' | 'orphaned' | 'failed'
 
 /** Where the API says a posted claim or trade stands. */
 export interface ClaimStatus {
   readonly id: string
-  readonly tradeId: string | null
+  readonly tradeId?: string | null
+  readonly txHash?: string | null
   readonly status: 'pending' | 'confirmed' | 'final' | 'failed' | 'orphaned'
-  readonly reason: string | null
+  readonly reason?: string | null
   readonly confirmations: number
   readonly requiredConfirmations: number | null
-  readonly explorerUrl: string | null
+  readonly explorerUrl?: string | null
   readonly carbonSavedKg: string
 }
 
@@ -78,6 +82,7 @@ export function after(purchase: Purchase, happened: Happened): Purchase {
     case 'claimed':
       return claimed(purchase, happened.claim)
     case 'failed':
+      if (purchase.txHash === undefined && !ENDED.includes(purchase.stage)) return { ...purchase, stage: 'reserved', trouble: happened.trouble }
       return purchase.stage === 'verified' ? purchase : failedAt(purchase, happened.trouble)
     case 'lapsed':
       return purchase.txHash === undefined && !ENDED.includes(purchase.stage) ? failedAt(purchase, LAPSED) : purchase
@@ -95,25 +100,32 @@ function claimed(purchase: Purchase, claim: ClaimStatus): Purchase {
   const known = withFacts({ ...purchase, isPosted: true, tradeKey: claim.id }, claim)
   switch (claim.status) {
     case 'pending':
-      return claim.confirmations > 0 && known.stage === 'sent' ? { ...known, stage: 'mined' } : known
+      return claim.confirmations > 0 ? untroubled({ ...known, stage: 'mined' }) : known
     case 'confirmed':
     case 'final':
       return untroubled({ ...known, stage: 'verified' })
     case 'orphaned':
       return { ...known, stage: 'orphaned' }
     case 'failed':
-      return failedAt(known, {
-        code: 'trade.failed',
-        what: claim.reason ?? 'The chain did not log this trade.',
-        advice: 'Nothing was traded. Look at the transaction in the explorer, then try again.',
-      })
+      return failedClaim(known, claim.reason ?? '')
   }
+}
+
+/** A dropped transaction may be mined yet: it goes on waiting, and says so. */
+function failedClaim(purchase: Purchase, reason: string): Purchase {
+  const trouble = claimTrouble(reason) ?? {
+    code: 'trade.failed',
+    what: reason || 'The chain did not log this trade.',
+    advice: 'Nothing was traded. Look at the transaction in the explorer, then try again.',
+  }
+  return reason === 'trade.dropped' ? { ...purchase, stage: 'sent', trouble } : failedAt(purchase, trouble)
 }
 
 function withFacts(purchase: Purchase, claim: ClaimStatus): Purchase {
   return {
     ...purchase,
     tradeId: claim.tradeId ?? purchase.tradeId,
+    txHash: purchase.txHash ?? (claim.txHash as Hex | null | undefined) ?? undefined,
     confirmations: Math.max(claim.confirmations, claim.status === 'orphaned' ? 0 : purchase.confirmations),
     required: claim.requiredConfirmations,
     explorerUrl: claim.explorerUrl ?? purchase.explorerUrl,
@@ -137,6 +149,11 @@ export function isEnded(purchase: Purchase): boolean {
 /** Whether its hash is known and the API has not taken it yet: it must be posted, again and again if need be. */
 export function isUnposted(purchase: Purchase): boolean {
   return purchase.txHash !== undefined && !purchase.isPosted && purchase.stage !== 'failed'
+}
+
+/** The id of the trade that a wallet logs with a nonce: `caller << 96 | nonce << 16` (index 0 in its transaction). */
+export function tradeIdOf(caller: Hex, nonce: bigint): Hex {
+  return `0x${((BigInt(caller) << 96n) | (nonce << 16n)).toString(16).padStart(64, '0')}`
 }
 
 export type StepState = 'waiting' | 'active' | 'done' | 'failed'
@@ -165,8 +182,14 @@ export function stepsOf(purchase: Purchase): Step[] {
   return labels.map(([key, label], place) => {
     if (place < reached) return { key, label, state: 'done' }
     if (place > reached) return { key, label, state: 'waiting' }
-    return { key, label, state: purchase.stage === 'failed' ? 'failed' : purchase.stage === 'reserved' ? 'waiting' : 'active' }
+    return { key, label, state: stateReached(purchase) }
   })
+}
+
+function stateReached({ stage, trouble }: Purchase): StepState {
+  if (stage === 'failed') return 'failed'
+  if (stage !== 'reserved') return 'active'
+  return trouble === undefined ? 'waiting' : 'failed'
 }
 
 function reachedBeforeFailure(purchase: Purchase): number {
