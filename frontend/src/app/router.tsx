@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createRouter } from '@tanstack/react-router'
+import { accountRoutes } from '@/features/account/routes'
+import { auditorRoutes } from '@/features/auditor/routes'
+import { carbonRoutes } from '@/features/carbon/routes'
+import { dashboardRoutes } from '@/features/dashboard/routes'
+import { housesRoutes } from '@/features/houses/routes'
+import { islandsRoutes } from '@/features/islands/routes'
+import { landingRoutes } from '@/features/landing/routes'
+import { leaderboardRoutes } from '@/features/leaderboard/routes'
+import { marketRoutes } from '@/features/market/routes'
+import { operatorRoutes } from '@/features/operator/routes'
+import { proofRoutes } from '@/features/proof/routes'
+import { tradesRoutes } from '@/features/trades/routes'
+import { rootRoute } from '@/shared/routing'
+import { PageSkeleton } from '@/shared/ui'
+import { NotFound, PageFailed } from './pages'
+import { Shell } from './shell/Shell'
+
+rootRoute.update({ component: Shell })
+
+const routeTree = rootRoute.addChildren([
+  ...accountRoutes,
+  ...auditorRoutes,
+  ...carbonRoutes,
+  ...dashboardRoutes,
+  ...housesRoutes,
+  ...islandsRoutes,
+  ...landingRoutes,
+  ...leaderboardRoutes,
+  ...marketRoutes,
+  ...operatorRoutes,
+  ...proofRoutes,
+  ...tradesRoutes,
+])
+
+export const router = createRouter({
+  routeTree,
+  defaultPreload: 'intent',
+  defaultPendingComponent: PageSkeleton,
+  defaultPendingMs: 150,
+  defaultErrorComponent: PageFailed,
+  defaultNotFoundComponent: NotFound,
+  scrollRestoration: true,
+})
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
+import { guarded, rootRoute } from '@/shared/routing'
+
+export const housesRoutes = [
+  createRoute({
+    getParentRoute: () => rootRoute,
+    path: '/houses',
+    beforeLoad: guarded,
+    component: lazyRouteComponent(() => import('./pages/HousesPage'), 'HousesPage'),
+  }),
+  createRoute({
+    getParentRoute: () => rootRoute,
+    path: '/houses/$houseId',
+    beforeLoad: guarded,
+    component: lazyRouteComponent(() => import('./pages/HousePage'), 'HousePage'),
+  }),
+] as const

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
+import { guarded, rootRoute } from '@/shared/routing'
+
+export const islandsRoutes = [
+  createRoute({
+    getParentRoute: () => rootRoute,
+    path: '/islands',
+    beforeLoad: guarded,
+    component: lazyRouteComponent(() => import('./pages/IslandsPage'), 'IslandsPage'),
+  }),
+  createRoute({
+    getParentRoute: () => rootRoute,
+    path: '/islands/$islandId',
+    beforeLoad: guarded,
+    component: lazyRouteComponent(() => import('./pages/IslandPage'), 'IslandPage'),
+  }),
+] as const

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
+import { rootRoute } from '@/shared/routing'
+
+export const landingRoutes = [
+  createRoute({
+    getParentRoute: () => rootRoute,
+    path: '/',
+    component: lazyRouteComponent(() => import('./pages/LandingPage'), 'LandingPage'),
+  }),
+] as const

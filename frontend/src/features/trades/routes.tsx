@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
+import { guarded, rootRoute } from '@/shared/routing'
+
+export const tradesRoutes = [
+  createRoute({
+    getParentRoute: () => rootRoute,
+    path: '/trades',
+    beforeLoad: guarded,
+    component: lazyRouteComponent(() => import('./pages/TradesPage'), 'TradesPage'),
+  }),
+  createRoute({
+    getParentRoute: () => rootRoute,
+    path: '/trades/$id',
+    component: lazyRouteComponent(() => import('./pages/TradePage'), 'TradePage'),
+  }),
+] as const

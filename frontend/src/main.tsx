@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import '@fontsource-variable/inter/wght.css'
+import './styles.css'
+import { App } from './app/App'
+import { registerServiceWorker } from './shared/offline'
+import { reportErrors } from './app/reporting'
+import { startSession } from './shared/session'
+
+startSession()
+const root = document.getElementById('root')
+if (!root) throw new Error('index.html has no #root')
+createRoot(root).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+)
+registerServiceWorker()
+reportErrors()

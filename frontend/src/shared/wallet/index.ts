@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+export { chainOf, walletConfig } from './config'
+export { walletProblem } from './errors'
+export { WalletScope } from './scope'
+export { siweMessage } from './siwe'
+export { typedDataOf, useWallet, type Wallet } from './useWallet'
+export { ConnectWallet, ChainGate } from './connect'
