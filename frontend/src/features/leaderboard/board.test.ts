@@ -10,9 +10,9 @@ function place(rank: number, name: string, carbonKg = '1'): Place {
 
 describe('readSearch', () => {
   it.each([
-    [{}, { period: 'all', community: 0, page: 1 }],
+    [{}, {}],
     [{ period: 'week', community: '7', page: 3 }, { period: 'week', community: 7, page: 3 }],
-    [{ period: 'year', community: -1, page: 0.5 }, { period: 'all', community: 0, page: 1 }],
+    [{ period: 'year', community: -1, page: 0.5 }, {}],
   ])('of %o', (search, board) => {
     expect(readSearch(search)).toEqual(board)
   })

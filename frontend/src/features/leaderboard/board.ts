@@ -23,11 +23,24 @@ export interface Place {
 /** Where a line stood before: up or down by places, `new`, or unmoved. */
 export type Move = { kind: 'up' | 'down'; by: number } | { kind: 'new' } | { kind: 'same' }
 
-/** What the address bar says, made whole: unknown periods and communities are everybody's, of all time. */
-export function readSearch(search: Record<string, unknown>): BoardKey & { page: number } {
-  const period = PERIODS.find((known) => known === search.period) ?? 'all'
-  const community = wholeNumber(search.community, 0, 2 ** 32 - 1) ?? 0
-  return { period, community, page: wholeNumber(search.page, 1, 100_000) ?? 1 }
+/** What the address bar says about the board; what is left out or unknown is everybody's board of all time. */
+export interface BoardSearch {
+  period?: Period
+  community?: number
+  page?: number
+}
+
+/** The board that the address bar names. Unknown periods and communities are left out. */
+export function readSearch(search: Record<string, unknown>): BoardSearch {
+  const period = PERIODS.find((known) => known === search.period)
+  const community = wholeNumber(search.community, 1, 2 ** 32 - 1)
+  return { ...readPage(search), ...(period ? { period } : {}), ...(community === null ? {} : { community }) }
+}
+
+/** The page of a list that the address bar names. */
+export function readPage(search: Record<string, unknown>): { page?: number } {
+  const page = wholeNumber(search.page, 2, 100_000)
+  return page === null ? {} : { page }
 }
 
 function wholeNumber(value: unknown, least: number, most: number): number | null {
