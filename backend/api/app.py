@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.accounts import router as accounts
 from backend.accounts.deps import identify
 from backend.accounts.service import PrincipalReader, make_accounts
-from backend.api import documentation, errors, health, openapi, site
+from backend.api import documentation, errors, health, openapi, operations, site, web
 from backend.api.middleware import Around
 from backend.api.wallet_calls import contract_caller
 from backend.audit import router as audit
@@ -86,12 +86,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(market.router)  # a request is compared with one route after the other: the most asked first
     app.include_router(orders.orders)
     parts = (carbon, chain, health, site, accounts, sites, emissions, audit, audit_runs, live, islands, settlement)
-    for part in (*parts, forecasts):
+    for part in (*parts, forecasts, operations):
         app.include_router(part.router)
     for router in (orders.matches, orders.offers, market_router.market, market_router.community_market):
         app.include_router(router)
     openapi.install(app)
     documentation.install(app)
+    web.install(app, settings)
     app.add_middleware(GZipMiddleware, minimum_size=1400)
     if settings.cors_origins:
         app.add_middleware(

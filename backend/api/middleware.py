@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 DEFAULT_BODY = 1 << 20
 BODY_LIMITS = {"/api/energy-production/uploads": 50 << 20, "/api/energy-production": 4 << 20}
-UNLIMITED = ("/health", "/metrics", "/.well-known/jwks.json")
+LIMITED = "/api/"  # beside it: probes, public keys and the files of the web app
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -114,7 +114,7 @@ def _request_id(request: HTTPConnection) -> str:
 
 
 async def _count(request: HTTPConnection, user: str | None) -> None:
-    if request.url.path.startswith(UNLIMITED):
+    if not request.url.path.startswith(LIMITED):
         return
     limiter: Limiter = request.app.state.limiter
     if user is None:

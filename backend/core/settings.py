@@ -44,7 +44,10 @@ class Settings(BaseSettings):
     public_rpc_url: str | None = Field(default=None, description="node that browsers may ask; empty: only their wallet")
     explorer_url: str | None = None
     sentry_dsn: str | None = Field(default=None, description="where the web app reports its errors; empty: nowhere")
-    web_folder: Path = Field(default=Path("frontend/dist"), description="the built web app; without it only the API")
+    web_folder: Path = Field(
+        default=Path(__file__).parents[2] / "frontend" / "dist",
+        description="the built web app; without it only the API",
+    )
     cors_origins: CommaList = ()
     trusted_proxies: CommaList = ()
     access_token_s: int = Field(default=900, le=3600)
