@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the market refuses."""
 
-from backend.core.errors import Conflict, Forbidden, Invalid, NotFound
+from backend.core.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
 
 
 class LogNotStorable(Invalid):
@@ -58,3 +58,17 @@ class SeveralTrades(Conflict):
 
     code = "trade.several"
     title = "The transaction logs several such trades: name one by tradeId"
+
+
+class WalletsNeeded(Invalid):
+    """The order or the side has a meaning among the trades of some wallets only."""
+
+    code = "trade.wallets_needed"
+    title = "Sorting by amount and choosing a side need userId or wallet"
+
+
+class ExportTooLarge(TooLarge):
+    """The list is longer than one file takes."""
+
+    code = "trade.export_too_large"
+    title = "Too many trades for one file: narrow the time with from and to"

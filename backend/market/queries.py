@@ -12,7 +12,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.core.db import Database
 from backend.core.envelope import PageParams
 from backend.market import sql
-from backend.market.types import SubmissionState, SubmissionView, TradeKind, TradeStatus, TradeView
+from backend.market.types import (
+    SubmissionState,
+    SubmissionView,
+    TradeKind,
+    TradeOrder,
+    TradeSide,
+    TradeStatus,
+    TradeView,
+)
 
 _SHOWN = """
 SELECT t.id, t.trade_id, t.status, t.kind, t.seller_address AS seller, t.buyer_address AS buyer,
@@ -29,7 +37,13 @@ SELECT coalesce(sum(trades), 0)::bigint AS trades, count(*) FILTER (WHERE trades
 """
 _COUNT = "SELECT count(*) AS total FROM energy_trades t "
 _COUNT_OF = "SELECT count(*) AS total FROM ({}) x"
-_NEWEST = "ORDER BY t.block_time DESC, t.id"
+_ORDERS = {
+    TradeOrder.NEWEST: "ORDER BY t.block_time DESC, t.id",
+    TradeOrder.OLDEST: "ORDER BY t.block_time, t.id DESC",
+    TradeOrder.LARGEST: "ORDER BY t.energy_wh DESC, t.block_time DESC, t.id",
+    TradeOrder.DEAREST: "ORDER BY t.price_micro_per_kwh DESC, t.block_time DESC, t.id",
+}
+_ADDRESS = {TradeSide.SOLD: "seller_address", TradeSide.BOUGHT: "buyer_address"}
 _SIDE = "SELECT t.id FROM energy_trades t {where} AND t.{side} = ANY(${number}::bytea[]) "
 _TRADE = _SHOWN.format("energy_trades")
 _SUBMISSION = """
@@ -40,10 +54,12 @@ SELECT id, user_id, state, reason, trade_id, tx_hash, seller_id, buyer_id, energ
 
 @dataclass(frozen=True, slots=True)
 class TradeFilter:
-    """Which trades a list shows. `wallets` restricts to trades of these addresses on either side."""
+    """Which trades a list shows. `wallets` restricts to trades of these addresses, on `side` or on either."""
 
     wallets: tuple[bytes, ...] | None = None
+    side: TradeSide | None = None
     status: TradeStatus | None = None
+    kind: TradeKind | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -97,33 +113,36 @@ async def count_trades(db: Database, wanted: TradeFilter) -> int:
     if wanted.wallets is None:
         rows = await db.read(_COUNT + where, *arguments)
     else:
-        sides = _sides(where, len(arguments) + 1, "")
+        sides = _sides(where, len(arguments) + 1, "", wanted.side)
         rows = await db.read(_COUNT_OF.format(sides), *arguments, list(wanted.wallets))
     return int(rows[0]["total"])
 
 
-async def list_trades(db: Database, wanted: TradeFilter, page: PageParams) -> list[TradeView]:
-    """A page of trades, newest first."""
+async def list_trades(
+    db: Database, wanted: TradeFilter, page: PageParams, order: TradeOrder = TradeOrder.NEWEST
+) -> list[TradeView]:
+    """A page of trades in `order`."""
+    sorted_by = _ORDERS[order]
     where, arguments = _conditions(wanted)
     arguments += (page.limit, page.offset)
     last = f"LIMIT ${len(arguments) - 1} OFFSET ${len(arguments)}"
     if wanted.wallets is None:
-        ids = " ".join(("SELECT t.id FROM energy_trades t", where, _NEWEST, last))  # from the index alone
+        ids = " ".join(("SELECT t.id FROM energy_trades t", where, sorted_by, last))  # from the index alone
         found = " ".join(("SELECT t.* FROM (", ids, ") x JOIN energy_trades t USING (id)"))
     else:
         upto = f"LIMIT ${len(arguments) - 1}::bigint + ${len(arguments)}"
-        sides = _sides(where, len(arguments) + 1, f"{_NEWEST} {upto}")
-        found = " ".join(("SELECT t.* FROM energy_trades t JOIN", f"({sides}) x USING (id)", _NEWEST, last))
+        sides = _sides(where, len(arguments) + 1, f"{sorted_by} {upto}", wanted.side)
+        found = " ".join(("SELECT t.* FROM energy_trades t JOIN", f"({sides}) x USING (id)", sorted_by, last))
         arguments.append(list(wanted.wallets))
-    statement = _SHOWN.format(f"({found})") + _NEWEST  # the page is cut first, then completed
+    statement = _SHOWN.format(f"({found})") + sorted_by  # the page is cut first, then completed
     return [_trade(row) for row in await db.read(statement, *arguments)]
 
 
-def _sides(where: str, number: int, newest: str) -> str:
+def _sides(where: str, number: int, cut: str, side: TradeSide | None) -> str:
     # One index scan a side and a union: an OR over two columns would read the whole table.
     return " UNION ".join(
-        "(" + _SIDE.format(where=where or "WHERE true", side=side, number=number) + newest + ")"
-        for side in ("seller_address", "buyer_address")
+        "(" + _SIDE.format(where=where or "WHERE true", side=column, number=number) + cut + ")"
+        for column in ([_ADDRESS[side]] if side else _ADDRESS.values())
     )
 
 
@@ -131,6 +150,7 @@ def _conditions(wanted: TradeFilter) -> tuple[str, list[Any]]:
     parts, arguments = [], []
     for condition, value in (
         ("t.status = {}", wanted.status),
+        ("t.kind = {}", wanted.kind),
         ("t.block_time >= {}", wanted.since),
         ("t.block_time < {}", wanted.until),
     ):

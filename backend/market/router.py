@@ -12,20 +12,35 @@ from fastapi import Path as PathParam
 from backend.accounts.deps import SIGNED_IN, CurrentUser, Db, OptionalUser, ServiceDb
 from backend.chain.errors import ChainConnecting
 from backend.core.envelope import EnvelopeRoute, Paged, PageQuery
-from backend.core.errors import Unauthenticated, Unavailable, refusals
+from backend.core.errors import Invalid, Unauthenticated, Unavailable, refusals
+from backend.core.units import Address
 from backend.market import service
 from backend.market.errors import (
     ClaimMismatch,
+    ExportTooLarge,
     NotAParty,
     NotOurEvent,
     SeveralTrades,
     TradeNotFound,
     TradeReverted,
     UnknownParty,
+    WalletsNeeded,
 )
 from backend.market.posting import Poster
-from backend.market.schemas import STATES_OF, STATUS_OF, Status, TotalsOut, TradeIn, TradeOut, submission_out, trade_out
-from backend.market.types import Claim, SubmissionView, TradeView
+from backend.market.schemas import (
+    KIND_OF,
+    STATES_OF,
+    STATUS_OF,
+    Kind,
+    Status,
+    TotalsOut,
+    TradeIn,
+    TradeOut,
+    submission_out,
+    trade_out,
+)
+from backend.market.service import TradeListing
+from backend.market.types import Claim, SubmissionView, TradeOrder, TradeSide, TradeView
 
 router = APIRouter(prefix="/api/energy-trades", tags=["trades"], route_class=EnvelopeRoute)
 
@@ -83,19 +98,34 @@ async def post_trade(
     )
 
 
-@router.get("", responses=refusals(*SIGNED_IN))
+async def _listing(
+    user_id: Annotated[UUID | None, Query(alias="userId", description="trades of this user's wallets")] = None,
+    wallet: Annotated[Address | None, Query(description="trades of this wallet")] = None,
+    side: Annotated[TradeSide | None, Query(description="where those wallets sold, or bought")] = None,
+    status: Status | None = None,
+    kind: Kind | None = None,
+    since: Annotated[datetime | None, Query(alias="from", description="block time, inclusive")] = None,
+    until: Annotated[datetime | None, Query(alias="to", description="block time, exclusive")] = None,
+    sort: TradeOrder = TradeOrder.NEWEST,
+) -> TradeListing:
+    stored = STATUS_OF.get(status) if status else None
+    return TradeListing(user_id, wallet, side, stored, KIND_OF[kind] if kind else None, since, until, sort)
+
+
+Listing = Annotated[TradeListing, Depends(_listing)]
+
+
+@router.get("", responses=refusals(*SIGNED_IN, WalletsNeeded))
 async def list_trades(
     request: Request,
     page: PageQuery,
+    wanted: Listing,
     principal: OptionalUser,
     db: Db,
     service_db: ServiceDb,
-    user_id: Annotated[UUID | None, Query(alias="userId")] = None,
     status: Status | None = None,
-    since: Annotated[datetime | None, Query(alias="from", description="block time, inclusive")] = None,
-    until: Annotated[datetime | None, Query(alias="to", description="block time, exclusive")] = None,
 ) -> Paged[TradeOut]:
-    """Trades, newest first; `status=pending|failed` lists the signed-in user's own claims."""
+    """Trades, newest first or as `sort` says; `status=pending|failed` lists the signed-in user's own claims."""
     shown = _shown(request)
     if status in STATES_OF:
         if principal is None:
@@ -103,12 +133,23 @@ async def list_trades(
         claims, total = await service.list_submissions(db, principal.actor(), STATES_OF[status], page)
         items = [submission_out(claim, **shown) for claim in claims]
     else:
-        wanted = service.TradeListing(
-            user_id=user_id, status=STATUS_OF.get(status) if status else None, since=since, until=until
-        )
         trades, total = await service.list_trades(db, service_db, wanted, page)
         items = [trade_out(trade, **shown) for trade in trades]
     return Paged(items=items, page=page.page, limit=page.limit, total=total)
+
+
+@router.get(
+    "/export",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}}}, **refusals(WalletsNeeded, ExportTooLarge, Invalid)},
+)
+async def export_trades(wanted: Listing, db: Db, service_db: ServiceDb, status: Status | None = None) -> Response:
+    """The same list of recorded trades as a CSV file, 10,000 trades at most. Public."""
+    if status in STATES_OF:
+        raise Invalid("A file holds recorded trades: confirmed, final or orphaned")
+    content = await service.export_trades(db, service_db, wanted)
+    named = {"Content-Disposition": 'attachment; filename="gridx-trades.csv"'}
+    return Response(content, media_type="text/csv; charset=utf-8", headers=named)
 
 
 @router.get("/totals")

@@ -13,7 +13,7 @@ from backend.market.types import SubmissionState, SubmissionView, TradeKind, Tra
 
 Status = Literal["pending", "confirmed", "final", "failed", "orphaned"]
 Kind = Literal["logged", "filled", "matched"]
-_KINDS: dict[TradeKind, Kind] = {
+KINDS: dict[TradeKind, Kind] = {
     TradeKind.UNILATERAL: "logged",
     TradeKind.FILLED: "filled",
     TradeKind.MATCHED: "matched",
@@ -36,6 +36,7 @@ _STATUS: dict[TradeStatus, Status] = {
 STATES_OF = {
     wanted: tuple(state for state, status in _STATES.items() if status == wanted) for wanted in ("pending", "failed")
 }
+KIND_OF = {shown: stored for stored, shown in KINDS.items()}
 STATUS_OF = {status: stored for stored, status in _STATUS.items()}
 MAX_TRADE_WH = 2**32 - 1
 
@@ -109,7 +110,7 @@ def trade_out(trade: TradeView, *, required: int | None, explorer: str | None) -
         id=trade.id,
         trade_id=trade.trade_id,
         status=_STATUS[trade.status],
-        kind=_KINDS[trade.kind],
+        kind=KINDS[trade.kind],
         consented=trade.consented,
         ineligible_reason=trade.ineligible_reason,
         seller_id=trade.seller_id,

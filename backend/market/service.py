@@ -11,12 +11,23 @@ from backend.carbon import service as carbon
 from backend.core.db import Actor, Database
 from backend.core.envelope import PageParams
 from backend.core.memo import Memo
-from backend.market import queries
-from backend.market.errors import NotAParty, TradeNotFound
+from backend.market import papers, queries
+from backend.market.errors import ExportTooLarge, NotAParty, TradeNotFound, WalletsNeeded
 from backend.market.posting import Posted, Poster
 from backend.market.queries import TradeFilter, TradeTotals
-from backend.market.types import Claim, SubmissionState, SubmissionView, TradeStatus, TradeView
+from backend.market.types import (
+    Claim,
+    SubmissionState,
+    SubmissionView,
+    TradeKind,
+    TradeOrder,
+    TradeSide,
+    TradeStatus,
+    TradeView,
+)
 
+EXPORTED = 10_000
+_NOT_INDEXED = (TradeOrder.LARGEST, TradeOrder.DEAREST)
 _totals: Memo[int] = Memo(seconds=1)  # counting reads every row of a filter; a total may be a second old
 
 _sums: Memo[tuple[TradeTotals, int]] = Memo(seconds=5)
@@ -24,12 +35,16 @@ _sums: Memo[tuple[TradeTotals, int]] = Memo(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class TradeListing:
-    """What a list was asked for; `user_id` restricts it to that user's wallets."""
+    """What a list was asked for; `user_id` restricts it to that user's wallets, `wallet` to one of any user."""
 
     user_id: UUID | None = None
+    wallet: bytes | None = None
+    side: TradeSide | None = None
     status: TradeStatus | None = None
+    kind: TradeKind | None = None
     since: datetime | None = None
     until: datetime | None = None
+    order: TradeOrder = TradeOrder.NEWEST
 
 
 async def post_trade(poster: Poster, principal: Principal, claim: Claim) -> Posted:
@@ -46,19 +61,25 @@ async def post_trade(poster: Poster, principal: Principal, claim: Claim) -> Post
 async def list_trades(
     db: Database, service_db: Database, wanted: TradeListing, page: PageParams
 ) -> tuple[list[TradeView], int]:
-    """Recorded trades, newest first, and how many there are.
+    """Recorded trades in the order that was asked for, and how many there are. Raises WalletsNeeded.
 
     Trades are public by wallet address, and so is which user a trade names; `service_db` finds that user's wallets.
     """
-    wallets: tuple[bytes, ...] | None = None
+    wallets: tuple[bytes, ...] | None = (wanted.wallet,) if wanted.wallet else None
     if wanted.user_id is not None:
         async with service_db.begin() as session:
             history = await accounts.wallet_history(session, [wanted.user_id])
-        wallets = tuple(address for address, _, _ in history.get(wanted.user_id, ()))
-    filtered = TradeFilter(wallets=wallets, status=wanted.status, since=wanted.since, until=wanted.until)
+        owned = [address for address, _, _ in history.get(wanted.user_id, ())]
+        wallets = tuple(address for address in owned if wanted.wallet in (None, address))
+    if wallets is None and (wanted.side is not None or wanted.order in _NOT_INDEXED):
+        raise WalletsNeeded
+    filtered = TradeFilter(
+        wallets=wallets, side=wanted.side, status=wanted.status, kind=wanted.kind, since=wanted.since,
+        until=wanted.until,
+    )  # fmt: skip
 
     total = await _totals.get((db.dsn, filtered), lambda: queries.count_trades(db, filtered))
-    return await queries.list_trades(db, filtered, page), total
+    return await queries.list_trades(db, filtered, page, wanted.order), total
 
 
 async def totals(db: Database, service_db: Database) -> tuple[TradeTotals, int]:
@@ -68,6 +89,14 @@ async def totals(db: Database, service_db: Database) -> tuple[TradeTotals, int]:
         return await queries.totals(db), await carbon.issued(service_db)
 
     return await _sums.get(db.dsn, sums)
+
+
+async def export_trades(db: Database, service_db: Database, wanted: TradeListing) -> str:
+    """All trades of a list as CSV, one line a trade. Raises WalletsNeeded, ExportTooLarge."""
+    trades, total = await list_trades(db, service_db, wanted, PageParams(1, EXPORTED))
+    if total > EXPORTED:
+        raise ExportTooLarge(trades=total, most=EXPORTED)
+    return papers.csv_of(trades)
 
 
 async def list_submissions(

@@ -10,6 +10,22 @@ from uuid import UUID
 from backend.chain.types import Log
 
 
+class TradeSide(StrEnum):
+    """Which side of a trade a wallet stands on."""
+
+    SOLD = "sold"
+    BOUGHT = "bought"
+
+
+class TradeOrder(StrEnum):
+    """How a list of trades is ordered; the largest and the dearest only among the trades of some wallets."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    LARGEST = "largest"
+    DEAREST = "dearest"
+
+
 class TradeKind(IntEnum):
     """How a trade came on chain: by one party, by a buyer filling a signed offer, by settlement of a matched pair."""
 

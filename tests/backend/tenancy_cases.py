@@ -93,6 +93,7 @@ CASES: dict[str, Case] = {
     "GET /health": public(OPERATIONS, 200, 503),
     "GET /health/detailed": public(OPERATIONS, 200, 503),
     "GET /metrics": public(OPERATIONS, 200),
+    "GET /api/operations": Case((200,)),
     "GET /.well-known/jwks.json": public("public keys", 200),
     "GET /api/config": public("addresses that every browser needs", 200, 503),
     # sign-in
@@ -190,6 +191,7 @@ CASES: dict[str, Case] = {
     ),
     "GET /api/energy-trades": public("trades are public by wallet address", 200, query={"userId": "{south_owner}"}),
     "GET /api/energy-trades/totals": public("sums over public trades", 200),
+    "GET /api/energy-trades/export": public("trades are public by wallet address", 200, query={"wallet": ADDRESS}),
     f"GET /api/energy-trades/{HASH}": public("trades are public by wallet address", 404),
     # orders and markets
     "GET /api/market/rules": public(MARKET, 200, query={"community": "2"}),

@@ -106,11 +106,14 @@ async def get_order(db: Database, actor: Actor, order_id: UUID) -> OrderView:
 
 async def list_matches(
     db: Database, actor: Actor, page: PageParams, *, order_id: UUID | None, since: datetime | None,
-    until: datetime | None,
+    until: datetime | None, trade_id: bytes | None = None,
 ) -> tuple[list[MatchView], int]:  # fmt: skip
     """A page of the matches that the actor may see, newest first."""
     where, arguments = _where(
-        ("{} IN (m.offer_id, m.bid_id)", order_id), ("m.delivery_start >= {}", since), ("m.delivery_start < {}", until)
+        ("{} IN (m.offer_id, m.bid_id)", order_id),
+        ("m.delivery_start >= {}", since),
+        ("m.delivery_start < {}", until),
+        ("m.trade_id = {}", trade_id),
     )
     async with db.begin(actor) as session:
         total = await fetch(session, f"SELECT count(*) AS total FROM matches m {where}", *arguments)  # noqa: S608

@@ -12,6 +12,7 @@ from backend.chain.errors import ChainConnecting
 from backend.core.clock import utc_now
 from backend.core.envelope import EnvelopeRoute, Paged, PageQuery
 from backend.core.errors import Unavailable, refusals
+from backend.core.units import Hash32
 from backend.market.book import service as book
 from backend.market.book.errors import AuctionTakesLimits, OrderEnded
 from backend.market.clearing.types import Side
@@ -149,10 +150,12 @@ async def cancel_order(order_id: UUID, request: Request, principal: CurrentUser,
 @matches.get("", responses=refusals(*IN_ORG))
 async def list_matches(
     actor: Acting, db: Db, page: PageQuery, order_id: Annotated[UUID | None, Query(alias="orderId")] = None,
-    since: From = None, until: To = None,
+    trade_id: Annotated[Hash32 | None, Query(alias="tradeId")] = None, since: From = None, until: To = None,
 ) -> Paged[MatchOut]:  # fmt: skip
     """Matches of your orders and, for an operator, the community's; newest first."""
-    found, total = await queries.list_matches(db, actor, page, order_id=order_id, since=since, until=until)
+    found, total = await queries.list_matches(
+        db, actor, page, order_id=order_id, since=since, until=until, trade_id=trade_id
+    )
     items = [MatchOut.of(match, actor.user_id) for match in found]
     return Paged(items=items, page=page.page, limit=page.limit, total=total)
 

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trades as a file: one line each, amounts exact, times in UTC. Pure."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from backend.core.cells import csv_text
+from backend.core.units import format_address, format_hex, grams_to_kg, micro_to_price, wh_to_kwh
+from backend.market.schemas import KINDS
+from backend.market.types import TradeView
+
+_HEADER = (
+    "tradeId", "status", "kind", "seller", "buyer", "energyKwh", "pricePerKwh", "carbonSavedKg", "deliveredKwh",
+    "deliveryStart", "deliveryMinutes", "factorId", "blockTime", "blockNumber", "blockHash", "txHash", "logIndex",
+)  # fmt: skip
+
+
+def csv_of(trades: Iterable[TradeView]) -> str:
+    """A header and a line for each trade."""
+    return csv_text(_HEADER, (_row(trade) for trade in trades))
+
+
+def _row(trade: TradeView) -> list[object]:
+    delivered = "" if trade.delivered_wh is None else wh_to_kwh(trade.delivered_wh)
+    return [
+        format_hex(trade.trade_id), trade.status.value.lower(), KINDS[trade.kind], format_address(trade.seller),
+        format_address(trade.buyer), wh_to_kwh(trade.energy_wh), micro_to_price(trade.price_micro_per_kwh),
+        grams_to_kg(trade.claim_g), delivered, _utc(trade.delivery_start), trade.delivery_minutes or "",
+        trade.factor_id or "", _utc(trade.block_time), trade.block_number, format_hex(trade.block_hash),
+        format_hex(trade.tx_hash), trade.log_index,
+    ]  # fmt: skip
+
+
+def _utc(moment: datetime | None) -> str:
+    return "" if moment is None else moment.isoformat().replace("+00:00", "Z")
