@@ -905,7 +905,7 @@ export interface paths {
         };
         /**
          * List Trades
-         * @description Trades, newest first; `status=pending|failed` lists the signed-in user's own claims.
+         * @description Trades, newest first or as `sort` says; `status=pending|failed` lists the signed-in user's own claims.
          */
         get: operations["list_trades_api_energy_trades_get"];
         put?: never;
@@ -914,6 +914,26 @@ export interface paths {
          * @description Record the trade that a transaction logged: 201 when it is confirmed, 202 while it is pending.
          */
         post: operations["post_trade_api_energy_trades_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/energy-trades/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Trades
+         * @description The same list of recorded trades as a CSV file, 10,000 trades at most. Public.
+         */
+        get: operations["export_trades_api_energy_trades_export_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1855,6 +1875,26 @@ export interface paths {
          * @description The statement on paper.
          */
         get: operations["get_pdf_api_market_statements__month__pdf_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Operations
+         * @description Follower lag, waiting events and jobs, failures of the last day, and the relayers (operators).
+         */
+        get: operations["get_operations_api_operations_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -4178,6 +4218,26 @@ export interface components {
             restKwh: string;
         };
         /**
+         * OperationsOut
+         * @description Queues and failures now. `jobsWaiting` and `gasPriceWei` are null while Redis or the node does not answer.
+         */
+        OperationsOut: {
+            /** Eventswaiting */
+            eventsWaiting: number;
+            /** Failedsubmissions */
+            failedSubmissions: number;
+            /** Gaspricewei */
+            gasPriceWei: string | null;
+            /** Jobswaiting */
+            jobsWaiting: number | null;
+            /** Lagblocks */
+            lagBlocks: number | null;
+            /** Relayers */
+            relayers: components["schemas"]["RelayerOut"][];
+            /** Tradeslasthour */
+            tradesLastHour: number;
+        };
+        /**
          * OrderIn
          * @description A signed order. `clientTime` is the client's clock as it sends: an order signed by a wrong clock is refused.
          */
@@ -4768,6 +4828,41 @@ export interface components {
             walletAddress?: string | null;
         };
         /**
+         * RelayerOut
+         * @description A key that settles matched pairs: its balance, what waits for it, and why it has stopped, if it has.
+         */
+        RelayerOut: {
+            /** Address */
+            address: string;
+            /** Balancewei */
+            balanceWei: string;
+            /** Lastat */
+            lastAt: string | null;
+            /** Lastpairs */
+            lastPairs: number | null;
+            /** Laststate */
+            lastState: string | null;
+            /** Lasttx */
+            lastTx: string | null;
+            /** Minbalancewei */
+            minBalanceWei: string;
+            /** Pairssent */
+            pairsSent: number;
+            /** Pairswaiting */
+            pairsWaiting: number;
+            /**
+             * Seenat
+             * Format: date-time
+             */
+            seenAt: string;
+            /** Stoppedat */
+            stoppedAt: string | null;
+            /** Stoppedcode */
+            stoppedCode: string | null;
+            /** Stoppedreason */
+            stoppedReason: string | null;
+        };
+        /**
          * ReplacementOut
          * @description A replacement that takes effect at `effectiveAt` unless it is cancelled.
          */
@@ -5335,6 +5430,12 @@ export interface components {
             txHash: string;
         };
         /**
+         * TradeOrder
+         * @description How a list of trades is ordered; the largest and the dearest only among the trades of some wallets.
+         * @enum {string}
+         */
+        TradeOrder: "newest" | "oldest" | "largest" | "dearest";
+        /**
          * TradeOut
          * @description A trade, or a posted claim that waits for one.
          *
@@ -5433,6 +5534,12 @@ export interface components {
             /** Txhash */
             txHash: string;
         };
+        /**
+         * TradeSide
+         * @description Which side of a trade a wallet stands on.
+         * @enum {string}
+         */
+        TradeSide: "sold" | "bought";
         /**
          * TradeVerdictOut
          * @description Whether a recorded trade is what the chain says.
@@ -8953,14 +9060,21 @@ export interface operations {
     list_trades_api_energy_trades_get: {
         parameters: {
             query?: {
-                userId?: string | null;
                 status?: ("pending" | "confirmed" | "final" | "failed" | "orphaned") | null;
+                page?: number;
+                limit?: number;
+                /** @description trades of this user's wallets */
+                userId?: string | null;
+                /** @description trades of this wallet */
+                wallet?: string | null;
+                /** @description where those wallets sold, or bought */
+                side?: components["schemas"]["TradeSide"] | null;
+                kind?: ("logged" | "filled" | "matched") | null;
                 /** @description block time, inclusive */
                 from?: string | null;
                 /** @description block time, exclusive */
                 to?: string | null;
-                page?: number;
-                limit?: number;
+                sort?: components["schemas"]["TradeOrder"];
             };
             header?: never;
             path?: never;
@@ -9001,7 +9115,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description Validation Error */
+            /** @description `trade.wallets_needed`: Sorting by amount and choosing a side need userId or wallet */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -9109,6 +9223,58 @@ export interface operations {
             };
             /** @description `service.unavailable`: A part that this needs is away; try again */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    export_trades_api_energy_trades_export_get: {
+        parameters: {
+            query?: {
+                status?: ("pending" | "confirmed" | "final" | "failed" | "orphaned") | null;
+                /** @description trades of this user's wallets */
+                userId?: string | null;
+                /** @description trades of this wallet */
+                wallet?: string | null;
+                /** @description where those wallets sold, or bought */
+                side?: components["schemas"]["TradeSide"] | null;
+                kind?: ("logged" | "filled" | "matched") | null;
+                /** @description block time, inclusive */
+                from?: string | null;
+                /** @description block time, exclusive */
+                to?: string | null;
+                sort?: components["schemas"]["TradeOrder"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": unknown;
+                };
+            };
+            /** @description `trade.export_too_large`: Too many trades for one file: narrow the time with from and to */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description `trade.wallets_needed`: Sorting by amount and choosing a side need userId or wallet; `request.invalid`: The input is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11666,6 +11832,7 @@ export interface operations {
         parameters: {
             query?: {
                 orderId?: string | null;
+                tradeId?: string | null;
                 /** @description start of delivery, inclusive */
                 from?: string | null;
                 /** @description start of delivery, exclusive */
@@ -12916,6 +13083,58 @@ export interface operations {
             };
             /** @description `organization.needed`: Name the organisation in X-Org-Id; `sites.not_a_community`: A house belongs to a community; act in one (X-Org-Id); `statement.month_wrong`: Name a month as YYYY-MM */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    get_operations_api_operations_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["OperationsOut"];
+                        error: null;
+                        meta: {
+                            pagination?: {
+                                limit: number;
+                                page: number;
+                                total: number;
+                            };
+                            requestId?: string;
+                            version?: string;
+                        };
+                        /** Format: date-time */
+                        timestamp: string;
+                    };
+                };
+            };
+            /** @description `auth.required`: Sign in first; `auth.token_invalid`: The access token does not hold */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description `auth.forbidden`: Your role does not allow this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -13,7 +13,7 @@ type Route = readonly (string | number)[]
 
 /** A bundle that was made once on a local chain. */
 function load(name: Name): JsonObject {
-  const file = new URL(`../../../../../tests/backend/audit/vectors/${name}.json`, import.meta.url)
+  const file = new URL(`../../../../tests/backend/audit/vectors/${name}.json`, import.meta.url)
   return parseExact(readFileSync(file, 'utf8')) as JsonObject
 }
 

@@ -10,7 +10,7 @@ import { BadEncoding, bytesOf, hexOf, rlpDecode, rlpOfIndex } from './encoding'
 import { advance, LAYOUTS, topicOf, unpackDetails } from './events'
 import { gramsOf } from './history'
 
-const read = (path: string) => readFileSync(new URL(`../../../../../${path}`, import.meta.url), 'utf8')
+const read = (path: string) => readFileSync(new URL(`../../../../${path}`, import.meta.url), 'utf8')
 
 interface Vectors {
   domain: Record<'name' | 'version' | 'chainId' | 'verifyingContract' | 'salt', string>
