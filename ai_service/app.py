@@ -19,6 +19,10 @@ from redis.asyncio import Redis
 from ai_service import around, router
 from ai_service.cache import Cache
 from ai_service.envelope import VERSION, enveloped
+from ai_service.forecasts import router as forecasts
+from ai_service.forecasts.catalogue import Catalogue
+from ai_service.forecasts.service import Forecasts
+from ai_service.houses import Houses
 from ai_service.identity import Identities
 from ai_service.limits import Limiter
 from ai_service.settings import Settings
@@ -50,8 +54,10 @@ def create_app(
         state.limiter = Limiter(state.redis, named)
         state.backend = httpx.AsyncClient(base_url=settings.backend_url, timeout=BACKEND_TIMEOUT_S, transport=backend)
         secret = settings.service_key
-        state.identities = Identities(
-            state.backend, issuer=settings.issuer, service_key=secret.get_secret_value() if secret else None
+        own_key = secret.get_secret_value() if secret else None
+        state.identities = Identities(state.backend, issuer=settings.issuer, service_key=own_key)
+        state.forecasts = Forecasts(
+            Houses(state.backend, service_key=own_key), Catalogue(settings.cities), most_values=settings.limit_values
         )
         state.weather_http = httpx.AsyncClient(
             base_url=settings.weather_url, timeout=BACKEND_TIMEOUT_S, transport=weather
@@ -75,6 +81,7 @@ def create_app(
     app.include_router(router.operations)
     app.include_router(router.router)
     app.include_router(solar.router)
+    app.include_router(forecasts.router)
     _document(app)
     app.add_middleware(GZipMiddleware, minimum_size=1400)
     app.add_middleware(around.Around)

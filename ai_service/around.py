@@ -23,7 +23,7 @@ from ai_service.errors import Refusal, TooLarge
 log = structlog.get_logger()
 
 DEFAULT_BODY = 1 << 20
-BODY_LIMITS = {"/api/energy-mix": 8 << 20}
+BODY_LIMITS = dict.fromkeys(("/api/energy-mix", "/api/forecast", "/api/forecast/batch"), 8 << 20)
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
 REQUESTS = Histogram("gridx_ai_request_seconds", "Time to answer", ("method", "route", "status"), buckets=BUCKETS)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")

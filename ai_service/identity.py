@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic, time
 from typing import Annotated, Any
 
 import httpx
 import jwt
+import orjson
 from fastapi import Depends, Request
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
@@ -30,6 +32,7 @@ KEY_SET_PAUSE_S = 5.0  # between looks for a key that is not known
 INTROSPECTION_S = 60.0
 REMEMBERED = 10_000
 READING = frozenset({"read", "write", "ai:read", "ai:write"})  # nothing here changes anything
+_PASSED_ON = ("authorization", "x-api-key", "x-org-id")
 _REQUIRED = ["iss", "aud", "sub", "iat", "exp", "sid", "jti"]
 
 
@@ -66,6 +69,18 @@ class AccountsAway(Unavailable):
 
     code = "auth.unavailable"
     title = "The accounts cannot be asked at the moment; try again"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A caller's own headers, passed on where the backend is asked what they may see."""
+
+    headers: Mapping[str, str]
+
+    @property
+    def mark(self) -> str:
+        """Names the asker without keeping the credential."""
+        return hashlib.sha256(orjson.dumps(dict(self.headers), option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +229,12 @@ def client_ip(request: Request) -> str:
     while peer in trusted and hops:
         peer = hops.pop()
     return peer
+
+
+def asker_of(request: Request) -> Asker:
+    """What of a request is passed on where the backend is asked what the caller may see."""
+    headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
+    return Asker(headers | {"x-forwarded-for": client_ip(request)})
 
 
 SignedIn = Annotated[Caller, Depends(_MustBeSignedIn())]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,7 +20,7 @@ class Settings(BaseSettings):
     redis_url: str = Field(validation_alias="REDIS_URL")
     backend_url: str = Field(default="http://127.0.0.1:3001", description="where key set and introspection are asked")
     issuer: str = Field(default="http://127.0.0.1:3001", description="who issues access tokens: GRIDX_PUBLIC_URL")
-    service_key: SecretStr | None = Field(default=None, description="API key with the scope api-keys:introspect")
+    service_key: SecretStr | None = Field(default=None, description="API key of the forecasting service")
     trusted_proxies: str = Field(default="", description="addresses whose X-Forwarded-For counts, comma separated")
 
     host: str = "127.0.0.1"
@@ -27,6 +28,10 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     limit_anonymous: str = "100/minute"
     limit_user: str = "20/second"
+
+    limit_series: int = Field(default=100, description="questions in one call of the batch form")
+    limit_values: int = Field(default=20_000, description="values of a series that a caller brings along")
+    cities: Path | None = Field(default=None, description="JSON catalogue of cities and their CSV files; empty: none")
 
     cache_forecast_s: int = 300
     cache_price_s: int = 60

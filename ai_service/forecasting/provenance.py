@@ -14,7 +14,7 @@ from ai_service.envelope import VERSION
 from ai_service.forecasting.types import Series
 
 SHOWN = 16
-LEARNING_CODE = ("forecasting", "training")
+LEARNING_CODE = ("forecasting", "forecasts", "training")
 
 
 def data_hash(series: Iterable[Series]) -> str:

@@ -13,8 +13,11 @@ from fastapi import FastAPI
 
 from ai_service.app import create_app
 from ai_service.settings import Settings
+from backend.accounts.service import equip_forecaster
+from backend.core.clock import utc_now
 
 BACKEND = "http://127.0.0.1:3001"
+SERVICE_KEY = "gxk_" + "s" * 43
 PERSON = {"email": "asha@example.org", "password": "correct horse battery", "name": "Asha", "role": "both"}
 
 
@@ -62,9 +65,10 @@ async def ai(app: FastAPI, client: httpx.AsyncClient, redis_url: str) -> AsyncIt
     """The service with a signed-in user and an API key that may read."""
     registered = await client.post("/api/auth/register", json=PERSON)
     user = {"Authorization": f"Bearer {registered.json()['data']['accessToken']}"}
-    own, read = await made_key(client, user, "api-keys:introspect"), await made_key(client, user, "read")
+    read = await made_key(client, user, "read")
+    await equip_forecaster(app.state.service_db, SERVICE_KEY, now=utc_now())
     wire = Wire(app)
-    settings = Settings(redis_url=redis_url, backend_url=BACKEND, issuer=BACKEND, service_key=own)
+    settings = Settings(redis_url=redis_url, backend_url=BACKEND, issuer=BACKEND, service_key=SERVICE_KEY)
     service = create_app(settings, backend=wire)
     async with service.router.lifespan_context(service):
         transport = httpx.ASGITransport(app=service, raise_app_exceptions=False)
