@@ -28,11 +28,11 @@ CSV_HEADER = "meter,start,minutes,productionKwh,consumptionKwh,exportKwh,importK
 
 async def gather(
     screen: Screen, community: Community, *, api_url: str, rpc_url: str, service_url: str, registrar_key: bytes,
-    transport: httpx.AsyncBaseTransport, node: httpx.AsyncClient,
+    transport: httpx.AsyncBaseTransport, node: httpx.AsyncClient, password: str | None = None,
 ) -> Scene:  # fmt: skip
     """The operator signs in and everybody who takes part is named; nobody has done anything yet."""
     operator = Api(api_url, transport)
-    email, password = "operator@gridx.example", secrets.token_urlsafe(18)
+    email, password = "operator@gridx.example", password or secrets.token_urlsafe(18)
     await _make_operator(service_url, email, password)
     await operator.sign_in_with_password(email, password)
     described = await until(lambda: _contract(operator), lambda found: found is not None, "the API knows the contract")

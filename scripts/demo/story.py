@@ -37,7 +37,7 @@ async def tell(screen: Screen, community: Community, stack: Stack) -> Summary:
             api_url=stack.api_url,
             rpc_url=stack.rpc_url,
             service_url=stack.database_url("service"),
-            registrar_key=_key_of(stack.deployment_file, "registrar"),
+            registrar_key=key_of(stack.deployment_file, "registrar"),
             transport=transport,
             node=node,
         )
@@ -66,7 +66,7 @@ async def _trade(scene: Scene, parts: Cast) -> None:
     await trading.reorganise(scene, parts, offers)
 
 
-def _key_of(deployment_file: Path, role: str) -> bytes:
+def key_of(deployment_file: Path, role: str) -> bytes:
     """The local chain's development key that holds a role of the deployment."""
     holder = json.loads(deployment_file.read_text())["roles"][role]
     for account in accounts(DEVELOPMENT_KEYS):
