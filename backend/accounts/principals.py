@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from backend.accounts.types import MembershipOf, Principal
-from backend.core.db import Database, raw
+from backend.core.db import Database
 
 MAX_BATCH = 500
 
@@ -63,10 +63,9 @@ class PrincipalReader:
                     question.answer.set_result(found.get(place))
 
     async def _query(self, batch: list[_Question]) -> dict[int, Principal]:
-        async with self._db.begin() as session:
-            rows = await (await raw(session)).fetch(
-                _READ, [question.user_id for question in batch], [question.session_id for question in batch]
-            )
+        rows = await self._db.read(
+            _READ, [question.user_id for question in batch], [question.session_id for question in batch]
+        )
         return {
             row["n"] - 1: Principal(
                 user_id=row["id"],

@@ -34,3 +34,12 @@ def rows(columns: Sequence[Column], *, first: int) -> tuple[str, list[Any]]:
     if singles:
         source += f" CROSS JOIN (SELECT {', '.join(singles)}) AS same"
     return source, arguments
+
+
+def arrays(columns: Sequence[tuple[str, str]], *, first: int) -> str:
+    """A FROM item that yields rows of `columns` (name, PostgreSQL type) from one array each, numbered from `first`.
+
+    Its text depends on nothing else, so that a statement that is run all the time is planned once.
+    """
+    numbered = ", ".join(f"${number}::{kind}[]" for number, (_, kind) in enumerate(columns, first))
+    return f"unnest({numbered}) AS given ({', '.join(name for name, _ in columns)})"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What has happened, stored with the change itself and relayed later: nothing is announced that was rolled back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 import orjson
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.core import bulk
 from backend.core.db import raw
 from backend.core.ids import uuid7_batch
 
@@ -28,12 +30,16 @@ class Event:
         return orjson.dumps(self, default=_plain).decode()
 
 
-_INSERT = """
+COLUMNS = (
+    ("id", "uuid"), ("topic", "text"), ("name", "text"), ("payload", "text"), ("audience", "uuid"),
+    ("audience_org", "uuid"),
+)  # fmt: skip
+INSERT = """
 INSERT INTO outbox (id, topic, name, payload, audience, audience_org)
-SELECT id, topic, name, payload::jsonb, audience, audience_org
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::uuid[])
-    AS event (id, topic, name, payload, audience, audience_org)
+SELECT id, topic, name, payload::jsonb, audience, audience_org FROM {rows}
 """
+"""For a larger statement: `rows` are those of COLUMNS, their values those of `values_of`."""
+_ADD = INSERT.format(rows=bulk.arrays(COLUMNS, first=1))
 
 
 async def add(session: AsyncSession, *events: Event) -> None:
@@ -42,15 +48,19 @@ async def add(session: AsyncSession, *events: Event) -> None:
         return
     await session.flush()
     connection = await raw(session)
-    await connection.execute(
-        _INSERT,
+    await connection.execute(_ADD, *values_of(events))
+
+
+def values_of(events: Sequence[Event]) -> list[list[Any]]:
+    """The rows that store `events`, a column at a time."""
+    return [
         uuid7_batch(len(events)),
         [event.topic for event in events],
         [event.name for event in events],
         [event.payload() for event in events],
         [getattr(event, "audience", None) for event in events],
         [getattr(event, "audience_org", None) for event in events],
-    )
+    ]
 
 
 def _plain(value: Any) -> str:

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Places and cancels orders: in groups (≤ 5 ms, ≤ 500) over many books, one transaction each, answered after it.
+"""Places and cancels orders: in groups (≤ 500) over many books, one transaction each, answered after it.
+
+While a group is on its way the next one gathers: groups are as large as they have to be, and nobody waits for a timer.
 
 The rows are the truth. Memory of a book is brought up to the version of its locked row before it is used, and thrown
 away when a transaction fails, so any number of processes may place orders in the same books.
 """
 
 import asyncio
-import time
-from collections.abc import Collection, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -34,7 +36,6 @@ from backend.market.orders.types import NewOrder, OrderState
 
 T = TypeVar("T")
 BY_OWNER = "order.cancelled_by_owner"
-GROUP_WINDOW_S = 0.005
 GROUP_LIMIT = 500
 _ATTEMPTS = 3
 log = structlog.get_logger()
@@ -56,7 +57,6 @@ class _Waiting(Generic[T]):
     key: BookKey
     act: NewOrder | _Cancel
     answer: asyncio.Future[T]
-    since: float
 
     def say(self, outcome: Any) -> None:
         """Answer; what became of an act is said after its commit only."""
@@ -80,6 +80,8 @@ class Engine:
         self._last_look = last_look
         self._shelf = Shelf()
         self._queue: list[_Waiting[Any]] = []
+        self._taken = asyncio.Event()
+        self._taken.set()
         self._draining: asyncio.Task[None] | None = None
 
     async def place(self, order: NewOrder) -> Placed:
@@ -92,23 +94,34 @@ class Engine:
         answer: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         return await self._ask(key, _Cancel(key, order_id), answer)
 
+    async def ready(self) -> None:
+        """Return once nobody waits for the next group: what is handed in earlier would only wait here."""
+        await self._taken.wait()
+
     def forget(self) -> None:
         """Throw all memory away, as a restart does."""
         self._shelf = Shelf()
 
     async def _ask(self, key: BookKey, act: NewOrder | _Cancel, answer: asyncio.Future[T]) -> T:
-        self._queue.append(_Waiting(key, act, answer, time.monotonic()))
+        self._queue.append(_Waiting(key, act, answer))
+        self._taken.clear()
         if self._draining is None or self._draining.done():
             self._draining = asyncio.get_running_loop().create_task(self._drain())
         return await answer
 
     async def _drain(self) -> None:
         while self._queue:
-            age = time.monotonic() - self._queue[0].since
-            if len(self._queue) < GROUP_LIMIT and age < GROUP_WINDOW_S:
-                await asyncio.sleep(GROUP_WINDOW_S - age)
-            group, self._queue = self._queue[:GROUP_LIMIT], self._queue[GROUP_LIMIT:]
+            group = self._take(lambda _: True, room=GROUP_LIMIT)
             await self._handle(group)
+
+    def _take(self, wanted: Callable[[_Waiting[Any]], bool], *, room: int) -> list[_Waiting[Any]]:
+        """Take those who are wanted out of the queue, the first `room` of them."""
+        group = list(itertools.islice(filter(wanted, self._queue), room))
+        taken = set(map(id, group))
+        self._queue = [waiting for waiting in self._queue if id(waiting) not in taken]
+        if not self._queue:
+            self._taken.set()
+        return group
 
     async def _handle(self, group: list[_Waiting[Any]]) -> None:
         """Do what a group asks; when that fails, its halves, so that whoever is at fault fails alone."""
@@ -143,7 +156,8 @@ class Engine:
         async with self._db.begin() as session:
             rows = await queries.lock_books(session, keys)
             await failpoint("book.after_lock")
-            group.extend(self._joining(rows, room=GROUP_LIMIT - len(group)))
+            # Who came for these books while their locks were waited for need not wait for the next group.
+            group += self._take(lambda waiting: waiting.key in rows, room=GROUP_LIMIT - len(group))
             now = utc_now()
             memories = await remember(session, rows.values(), self._shelf)
             turns = {key: Turn(row, memories[key]) for key, row in rows.items()}
@@ -157,13 +171,6 @@ class Engine:
         await failpoint("book.after_commit")
         self._shelf.trim()
         return outcomes
-
-    def _joining(self, locked: Collection[BookKey], *, room: int) -> list[_Waiting[Any]]:
-        """Who came for these books while their locks were waited for; they need not wait for the next group."""
-        joining = [waiting for waiting in self._queue if waiting.key in locked][:room]
-        taken = set(map(id, joining))
-        self._queue = [waiting for waiting in self._queue if id(waiting) not in taken]
-        return joining
 
     async def _refusals(
         self, session: AsyncSession, group: Sequence[_Waiting[Any]], turns: Mapping[BookKey, Turn], now: datetime

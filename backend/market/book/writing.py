@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes what happened to locked books: orders, receipts, matches, events and versions, each kind in one statement."""
+"""Writes what happened to locked books: orders, receipts, matches, events and versions, all in one statement."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from asyncpg import Connection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core import bulk, outbox
@@ -26,6 +25,23 @@ _NEW_ORDER = (
     ("venue", "text"), ("meter", "bigint"), ("energy_wh", "bigint"), ("min_fill_wh", "bigint"),
     ("price_micro_per_kwh", "bigint"), ("factor_id", "bigint"), ("slot", "integer"), ("expiry", "timestamptz"),
     ("order_hash", "bytea"), ("signature", "bytea"), ("placed_at", "timestamptz"),
+)  # fmt: skip
+_STANDING = (("state", "text"), ("reason", "text"), ("matched_wh", "bigint"))
+_BOOK = (("chain", "smallint"), ("community", "bigint"), ("delivery_start", "timestamptz"))
+_PLACED = (*_NEW_ORDER, *_STANDING, ("placed_version", "bigint"), ("changed_version", "bigint"))
+_CHANGED = (("id", "uuid"), *_STANDING, ("version", "bigint"), ("was_matched_wh", "bigint"))
+_RECEIPT = (
+    ("id", "uuid"), *_BOOK, ("org_id", "uuid"), ("version", "bigint"), ("rule", "text"), ("book_hash", "bytea"),
+    ("receipt", "text"),
+)  # fmt: skip
+_MATCH = (
+    ("id", "uuid"), *_BOOK, ("org_id", "uuid"), ("receipt_id", "uuid"), ("offer_id", "uuid"), ("bid_id", "uuid"),
+    ("seller_id", "uuid"), ("buyer_id", "uuid"), ("energy_wh", "bigint"), ("price_micro_per_kwh", "bigint"),
+    ("seller_fee_micro", "bigint"), ("buyer_fee_micro", "bigint"),
+)  # fmt: skip
+_TURNED = (
+    *_BOOK, ("version", "bigint"), ("was", "bigint"), ("factor_id", "bigint"), ("closed_at", "timestamptz"),
+    ("price", "bigint"),
 )  # fmt: skip
 _INSERT_ORDERS = f"""
 INSERT INTO orders ({", ".join(name for name, _ in _NEW_ORDER)},
@@ -60,6 +76,27 @@ WHERE b.chain = t.chain AND b.community = t.community AND b.delivery_start = t.d
 """
 
 
+def _write_statement() -> str:
+    """All of a transaction's writes in one statement: while books are locked, each round trip keeps others waiting."""
+    parts = (
+        ("placed", _INSERT_ORDERS, _PLACED),
+        ("changed", _UPDATE_ORDERS + "RETURNING 1", _CHANGED),
+        ("explained", _INSERT_RECEIPTS, _RECEIPT),
+        ("matched", _INSERT_MATCHES, _MATCH),
+        ("turned", _UPDATE_BOOKS + "RETURNING 1", _TURNED),
+        ("announced", outbox.INSERT, outbox.COLUMNS),
+    )
+    named, first = [], 3
+    for name, statement, columns in parts:
+        named.append(f"{name} AS ({statement.format(rows=bulk.arrays(columns, first=first))})")
+        first += len(columns)
+    counts = "SELECT (SELECT count(*) FROM changed) AS changed, (SELECT count(*) FROM turned) AS turned"
+    return f"WITH {', '.join(named)} {counts}"
+
+
+_WRITE = _write_statement()
+
+
 async def write(session: AsyncSession, turns: Iterable[Turn], contract: bytes, now: datetime) -> None:
     """Write the turns of locked books, all of one chain with this contract; their memories are at the new versions.
 
@@ -69,121 +106,97 @@ async def write(session: AsyncSession, turns: Iterable[Turn], contract: bytes, n
     if not turns:
         return
     changes = [(turn, change) for turn in turns for change in turn.changes.values()]
-    connection = await raw(session)  # inside the session's transaction; each statement goes straight to the driver
-    await _insert_orders(connection, [(turn, change) for turn, change in changes if change.new is not None], now)
-    await _update_orders(connection, [change for _, change in changes if change.new is None], now)
-    await _insert_matches(connection, turns, contract, now)
-    await _update_books(connection, turns)
-    await outbox.add(session, *(event for turn in turns for event in events_of(turn)))
+    placed = [change for _, change in changes if change.new is not None]
+    changed = [change for _, change in changes if change.new is None]
+    rows = (
+        *_placed(placed),
+        *_changed(changed),
+        *_receipts([(turn, explained) for turn in turns for explained in turn.explained]),
+        *_matches([(turn, pair) for turn in turns for pair in turn.pairs]),
+        *_turned(turns),
+        *outbox.values_of([event for turn in turns for event in events_of(turn)]),
+    )
+    await session.flush()
+    done = await (await raw(session)).fetchrow(_WRITE, now, contract, *rows)
+    if done["changed"] != len(changed):
+        raise BookOutOfStep(f"{len(changed) - done['changed']} of {len(changed)} orders are not as memory says")
+    if done["turned"] != len(turns):
+        raise BookOutOfStep("a book that is locked has changed")
     for turn in turns:
         turn.memory.version = turn.version
 
 
-async def _insert_orders(connection: Connection, placed: Sequence[tuple[Turn, Change]], now: datetime) -> None:
-    if not placed:
-        return
-    new = [change.new for _, change in placed if change.new is not None]
-    columns: list[bulk.Column] = [(name, kind, [getattr(order, name) for order in new]) for name, kind in _NEW_ORDER]
-    columns += _standing([change for _, change in placed])
-    columns.append(("placed_version", "bigint", [change.order.version for _, change in placed]))
-    columns.append(("changed_version", "bigint", [change.version for _, change in placed]))
-    source, arguments = bulk.rows(columns, first=2)
-    await connection.execute(_INSERT_ORDERS.format(rows=source), now, *arguments)
-
-
-async def _update_orders(connection: Connection, changed: Sequence[Change], now: datetime) -> None:
-    if not changed:
-        return
-    columns: list[bulk.Column] = [("id", "uuid", [change.order.id for change in changed])]
-    columns += _standing(changed)
-    columns.append(("version", "bigint", [change.version for change in changed]))
-    columns.append(("was_matched_wh", "bigint", [change.was_matched_wh for change in changed]))
-    source, arguments = bulk.rows(columns, first=2)
-    touched = await _count(connection, _UPDATE_ORDERS.format(rows=source), now, *arguments)
-    if touched != len(changed):
-        raise BookOutOfStep(f"{len(changed) - touched} of {len(changed)} orders are not as memory says")
-
-
-def _standing(changes: Sequence[Change]) -> list[bulk.Column]:
+def _placed(changes: Sequence[Change]) -> list[list[Any]]:
+    new = [change.new for change in changes]
     return [
-        ("state", "text", [change.state.value for change in changes]),
-        ("reason", "text", [change.reason for change in changes]),
-        ("matched_wh", "bigint", [change.order.matched_wh for change in changes]),
+        *([getattr(order, name) for order in new] for name, _ in _NEW_ORDER),
+        *_standing(changes),
+        [change.order.version for change in changes],
+        [change.version for change in changes],
     ]
 
 
-def _books(turns: Sequence[Turn]) -> list[bulk.Column]:
+def _changed(changes: Sequence[Change]) -> list[list[Any]]:
     return [
-        ("chain", "smallint", [turn.row.key.chain for turn in turns]),
-        ("community", "bigint", [turn.row.key.community for turn in turns]),
-        ("delivery_start", "timestamptz", [turn.row.key.delivery_start for turn in turns]),
+        [change.order.id for change in changes],
+        *_standing(changes),
+        [change.version for change in changes],
+        [change.was_matched_wh for change in changes],
     ]
 
 
-async def _insert_matches(connection: Connection, turns: Sequence[Turn], contract: bytes, now: datetime) -> None:
-    """Receipts and the matches that they explain."""
-    made = [(turn, explained) for turn in turns for explained in turn.explained]
-    if not made:
-        return
-    receipts, arguments = bulk.rows(_receipts(made), first=3)
-    matches, more = bulk.rows(
-        _matches([(turn, pair) for turn in turns for pair in turn.pairs]), first=3 + len(arguments)
-    )
-    statement = f"WITH receipts AS ({_INSERT_RECEIPTS.format(rows=receipts)}) {_INSERT_MATCHES.format(rows=matches)}"
-    await connection.execute(statement, now, contract, *arguments, *more)
-
-
-def _receipts(made: Sequence[tuple[Turn, Explained]]) -> list[bulk.Column]:
+def _standing(changes: Sequence[Change]) -> list[list[Any]]:
     return [
-        ("id", "uuid", [explained.id for _, explained in made]),
+        [change.state.value for change in changes],
+        [change.reason for change in changes],
+        [change.order.matched_wh for change in changes],
+    ]
+
+
+def _books(turns: Sequence[Turn]) -> list[list[Any]]:
+    keys = [turn.row.key for turn in turns]
+    return [[key.chain for key in keys], [key.community for key in keys], [key.delivery_start for key in keys]]
+
+
+def _receipts(made: Sequence[tuple[Turn, Explained]]) -> list[list[Any]]:
+    return [
+        [explained.id for _, explained in made],
         *_books([turn for turn, _ in made]),
-        ("org_id", "uuid", [turn.pairs[0].offer.org_id for turn, _ in made]),
-        ("version", "bigint", [explained.version for _, explained in made]),
-        ("rule", "text", [turn.row.rule.value for turn, _ in made]),
-        ("book_hash", "bytea", [bytes.fromhex(explained.receipt["bookHash"][2:]) for _, explained in made]),
-        ("receipt", "text", [orjson.dumps(explained.receipt).decode() for _, explained in made]),
+        [turn.pairs[0].offer.org_id for turn, _ in made],
+        [explained.version for _, explained in made],
+        [turn.row.rule.value for turn, _ in made],
+        [bytes.fromhex(explained.receipt["bookHash"][2:]) for _, explained in made],
+        [orjson.dumps(explained.receipt).decode() for _, explained in made],
     ]
 
 
-def _matches(matched: Sequence[tuple[Turn, Pair]]) -> list[bulk.Column]:
+def _matches(matched: Sequence[tuple[Turn, Pair]]) -> list[list[Any]]:
     pairs = [pair for _, pair in matched]
     return [
-        ("id", "uuid", [pair.id for pair in pairs]),
+        [pair.id for pair in pairs],
         *_books([turn for turn, _ in matched]),
-        ("org_id", "uuid", [pair.offer.org_id for pair in pairs]),
-        ("receipt_id", "uuid", [pair.receipt_id for pair in pairs]),
-        ("offer_id", "uuid", [pair.offer.id for pair in pairs]),
-        ("bid_id", "uuid", [pair.bid.id for pair in pairs]),
-        ("seller_id", "uuid", [pair.offer.user_id for pair in pairs]),
-        ("buyer_id", "uuid", [pair.bid.user_id for pair in pairs]),
-        ("energy_wh", "bigint", [pair.energy_wh for pair in pairs]),
-        ("price_micro_per_kwh", "bigint", [pair.price_micro_per_kwh for pair in pairs]),
-        ("seller_fee_micro", "bigint", [pair.amounts.seller_fee_micro for pair in pairs]),
-        ("buyer_fee_micro", "bigint", [pair.amounts.buyer_fee_micro for pair in pairs]),
+        [pair.offer.org_id for pair in pairs],
+        [pair.receipt_id for pair in pairs],
+        [pair.offer.id for pair in pairs],
+        [pair.bid.id for pair in pairs],
+        [pair.offer.user_id for pair in pairs],
+        [pair.bid.user_id for pair in pairs],
+        [pair.energy_wh for pair in pairs],
+        [pair.price_micro_per_kwh for pair in pairs],
+        [pair.amounts.seller_fee_micro for pair in pairs],
+        [pair.amounts.buyer_fee_micro for pair in pairs],
     ]
 
 
-async def _update_books(connection: Connection, turns: Sequence[Turn]) -> None:
-    prices: list[Any] = [
-        turn.pairs[-1].price_micro_per_kwh if turn.pairs else turn.row.last_price_micro_per_kwh for turn in turns
+def _turned(turns: Sequence[Turn]) -> list[list[Any]]:
+    return [
+        *_books(turns),
+        [turn.version for turn in turns],
+        [turn.row.version for turn in turns],
+        [turn.factor_id for turn in turns],
+        [turn.closed_at for turn in turns],
+        [turn.pairs[-1].price_micro_per_kwh if turn.pairs else turn.row.last_price_micro_per_kwh for turn in turns],
     ]
-    columns: list[bulk.Column] = [
-        *_books(turns)[1:],
-        *_books(turns)[:1],
-        ("version", "bigint", [turn.version for turn in turns]),
-        ("was", "bigint", [turn.row.version for turn in turns]),
-        ("factor_id", "bigint", [turn.factor_id for turn in turns]),
-        ("closed_at", "timestamptz", [turn.closed_at for turn in turns]),
-        ("price", "bigint", prices),
-    ]
-    source, arguments = bulk.rows(columns, first=1)
-    touched = await _count(connection, _UPDATE_BOOKS.format(rows=source), *arguments)
-    if touched != len(turns):
-        raise BookOutOfStep("a book that is locked has changed")
-
-
-async def _count(connection: Connection, statement: str, *arguments: Any) -> int:
-    return int((await connection.execute(statement, *arguments)).rpartition(" ")[2])
 
 
 def events_of(turn: Turn) -> list[Event]:

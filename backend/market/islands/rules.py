@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -15,20 +16,29 @@ from backend.market.islands.types import IslandRules
 COVERS = """o.delivery_start < coalesce(i.ended_at, i.ends_at)
     AND o.delivery_start + i.delivery_minutes * interval '1 minute' > i.starts_at"""
 """Whether island `i` covers the interval of `o`: by its times alone, so that it ends by itself."""
+OF_INTERVAL = f"""
+SELECT i.id, i.price_cap_micro_per_kwh FROM islands i WHERE i.community = o.community AND {COVERS}
+ORDER BY i.price_cap_micro_per_kwh LIMIT 1
+"""  # noqa: S608 constants
+"""The island whose rules hold for community and interval of `o`, if any."""
 _RULES = f"""
-SELECT DISTINCT ON (o.n) o.n, i.id, i.price_cap_micro_per_kwh
+SELECT i.id AS island_id, i.price_cap_micro_per_kwh
 FROM unnest($1::bigint[], $2::timestamptz[]) WITH ORDINALITY AS o (community, delivery_start, n)
-JOIN islands i ON i.community = o.community AND {COVERS}
-ORDER BY o.n, i.price_cap_micro_per_kwh
+LEFT JOIN LATERAL ({OF_INTERVAL}) AS i ON true ORDER BY o.n
 """  # noqa: S608 constants
 
 
 async def rules_of(session: AsyncSession, intervals: Sequence[tuple[int, datetime]]) -> list[IslandRules | None]:
     """The island's rules for each (community, delivery start); None where none is covered. One query for all."""
-    asked = list(dict.fromkeys(intervals))
-    rows = await sql.fetch(session, _RULES, [pair[0] for pair in asked], [pair[1] for pair in asked])
-    found = {asked[row["n"] - 1]: IslandRules(UUID(str(row["id"])), row["price_cap_micro_per_kwh"]) for row in rows}
-    return [found.get(pair) for pair in intervals]
+    rows = await sql.fetch(session, _RULES, [pair[0] for pair in intervals], [pair[1] for pair in intervals])
+    return [read_rules(row) for row in rows]
+
+
+def read_rules(row: Any) -> IslandRules | None:
+    """Rules from the columns `island_id` and `price_cap_micro_per_kwh`; None where there is no island."""
+    if row["island_id"] is None:
+        return None
+    return IslandRules(UUID(str(row["island_id"])), row["price_cap_micro_per_kwh"])
 
 
 async def rules_at(session: AsyncSession, community: int, delivery_start: datetime) -> IslandRules | None:

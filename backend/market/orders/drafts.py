@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -65,7 +66,7 @@ async def prepare(db: Database, chain: Chain, wanted: Wanted, *, now: datetime) 
         order = await _order(session, chain, wanted, now)
         check_form(SignedOrder(order, b"", wanted.kind), chain.contract_address)
         digest = order_hash(order, domain_of(chain))
-        facts = (await gather(session, chain.id, [order], now=now))[0]
+        facts = (await gather(partial(fetch, session), chain.id, [order], now=now))[0]
         submitted = Submitted(wanted.user_id, SignedOrder(order, b"", wanted.kind), digest)
         checked = check(submitted, facts, chain=chain.id, contract=chain.contract_address, now=now)
         for refusal in (await last_look(session, [checked])).values():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """All that intake must know of many orders, in one query: wallets, meters, houses, rules, lanes, factors."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,6 +47,10 @@ LEFT JOIN emission_factors f ON f.chain = $1 AND f.factor_id = o.factor_id
 LEFT JOIN books b ON b.chain = $1 AND b.community = m.community AND b.delivery_start = o.delivery_start
 ORDER BY o.n
 """  # noqa: S608  # constants of this package
+
+
+Read = Callable[..., Awaitable[Sequence[Any]]]
+"""Rows of a statement with its parameters: `Database.read`, or `fetch` of a session whose changes count already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +99,9 @@ class OrderFacts:
     interval_factor: int | None
 
 
-async def gather(session: AsyncSession, chain: int, orders: Sequence[Order], *, now: datetime) -> list[OrderFacts]:
-    """Facts of each of `orders`, in their sequence; `session` works as gridx_service. Values must fit their types."""
-    rows = await fetch(
-        session,
+async def gather(read: Read, chain: int, orders: Sequence[Order], *, now: datetime) -> list[OrderFacts]:
+    """Facts of each of `orders`, in their sequence; `read` works as gridx_service. Values must fit their types."""
+    rows = await read(
         _FACTS,
         chain,
         [order.maker for order in orders],

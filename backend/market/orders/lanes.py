@@ -51,10 +51,14 @@ SELECT $1, $2, lane, $3, $4, next_position FROM unnest($5::smallint[], $6::small
 ON CONFLICT (chain, maker, lane) DO UPDATE SET delivery_start = excluded.delivery_start,
     next_position = excluded.next_position
 """
-_CANCELS = """
-SELECT topics, data FROM chain_events
-WHERE chain = $1 AND topics = ANY($2::bytea[]) AND octet_length(topics) = 96 AND orphaned_at IS NULL
+CANCELS_OF = """
+SELECT e.data FROM chain_events e
+WHERE e.chain = $1 AND e.topics = {topics} AND octet_length(e.topics) = 96 AND e.orphaned_at IS NULL
 """
+_CANCELS = f"""
+SELECT t.n, e.data FROM unnest($2::bytea[]) WITH ORDINALITY AS t (topics, n)
+CROSS JOIN LATERAL ({CANCELS_OF.format(topics="t.topics")}) AS e
+"""  # noqa: S608  # a constant of this module
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,24 +153,26 @@ async def hand_out(
     last = (await fetch(session, _LAST, chain, maker, FIRST_LANE - 1))[0]["lane"]
     lanes = [Lane(row["lane"], row["delivery_start"], row["next_position"]) for row in found]
     fresh = range(last + 1, min(LANES, last + 2 + count // POSITIONS))
-    cancels = await cancels_of(
-        session, chain, [(maker, number) for number in (*(lane.number for lane in lanes), *fresh)]
-    )
-    known = {lane: of for (_, lane), of in cancels.items()}
-    chosen = choose(lanes, last, known, delivery_start=delivery_start, count=count)
+    cancels = await cancels_of(session, chain, maker, [*(lane.number for lane in lanes), *fresh])
+    chosen = choose(lanes, last, cancels, delivery_start=delivery_start, count=count)
     numbers, positions = list(chosen.lanes), list(chosen.lanes.values())
     await execute(session, _STORE, chain, maker, venue.value, delivery_start, numbers, positions)
     return chosen.slots
 
 
-async def cancels_of(
-    session: AsyncSession, chain: int, lanes: Sequence[tuple[bytes, int]]
-) -> dict[tuple[bytes, int], list[Cancel]]:
-    """What makers have cancelled on chain in these (maker, lane)s, as far as the follower has read."""
-    topics = [CANCELLED_TOPIC + bytes(12) + maker + lane.to_bytes(32, "big") for maker, lane in lanes]
-    found: dict[tuple[bytes, int], list[Cancel]] = {}
-    for row in await fetch(session, _CANCELS, chain, topics):
-        raw, data = row["topics"], row["data"]
-        cancel = Cancel(int.from_bytes(data[:32], "big"), int.from_bytes(data[32:64], "big"))
-        found.setdefault((raw[44:64], int.from_bytes(raw[64:96], "big")), []).append(cancel)
+async def cancels_of(session: AsyncSession, chain: int, maker: bytes, lanes: Sequence[int]) -> dict[int, list[Cancel]]:
+    """What a maker has cancelled on chain in these lanes, as far as the follower has read."""
+    found: dict[int, list[Cancel]] = {}
+    for row in await fetch(session, _CANCELS, chain, [cancel_topics(maker, lane) for lane in lanes]):
+        found.setdefault(lanes[row["n"] - 1], []).append(read_cancel(row["data"]))
     return found
+
+
+def cancel_topics(maker: bytes, lane: int) -> bytes:
+    """The topics of the events by which a maker cancels orders of one lane, in a row as `chain_events` keeps them."""
+    return CANCELLED_TOPIC + bytes(12) + maker + lane.to_bytes(32, "big")
+
+
+def read_cancel(data: bytes) -> Cancel:
+    """The cancel that the data of an event says."""
+    return Cancel(int.from_bytes(data[:32], "big"), int.from_bytes(data[32:64], "big"))

@@ -100,5 +100,6 @@ def read_row(row: Any) -> MarketRules:
     if row["rule"] is not None:
         known |= {name: row[name] for name in COLUMNS}
         known["rule"] = Rule(known["rule"])
-        known["grid_fee_micro_per_kwh"] = dict(known["grid_fee_micro_per_kwh"])  # the pool's connections decode jsonb
+        fees = known["grid_fee_micro_per_kwh"]  # text from `Database.read`; connections of transactions decode jsonb
+        known["grid_fee_micro_per_kwh"] = orjson.loads(fees) if isinstance(fees, str) else dict(fees)
     return MarketRules(org_id=UUID(str(known.pop("org_id"))), **known)
