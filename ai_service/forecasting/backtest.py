@@ -9,7 +9,7 @@ Figures compare with the readings as read; repairs feed the models only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -130,22 +130,25 @@ def run(
     simple: dict[str, Forecaster] | None = None,
     build: Builder = features.build,
     rounds: int = ROUNDS,
+    peers: Mapping[str, Floats] | None = None,
 ) -> Result:
-    """Back-test all models on `raw` as read. Raises the refusals of a series that cannot carry it."""
-    raw = raw.tail(HISTORY_DAYS * raw.per_day)
-    plan = plan_of(len(raw), raw.per_day, steps=-(-horizon_s // raw.step_s), days=days)
+    """Back-test all models on `raw` as read. Raises the refusals of a series that cannot carry it.
+
+    `peers` are medians (scored origins, steps) of models that learned from other series too (pooled.py).
+    """
+    raw, plan, checked = prepared(raw, horizon_s=horizon_s, days=days)
     first = int(plan.test[0])
-    checked = quality.check(raw, learned_on=int(plan.validation[0]))
     series = checked.series
-    quality.require_usable(series.head(first), days=LEAST_TRAINING_DAYS // 2)
     simple = simple or simple_forecasters()
     actual = features.targets(raw, plan.scored, plan.steps)
     scale = metrics.mase_scale(raw.values[:first], raw.per_day)
     answers = {name: Answer(ask(series, plan.scored, plan.steps), _plain(plan)) for name, ask in simple.items()}
     answers |= _learned(series, plan, build, rounds)
-    pool = tuple(name for name in answers if name in MEMBERS or name in statistical.NAMES)
-    answers[ENSEMBLE], shares = _ensemble(answers, actual, plan, pool)
-    choice = choose(answers, actual, plan)
+    answers |= {name: Answer(median, answers[MEMBERS[0]].spread) for name, median in (peers or {}).items()}
+    pool = tuple(name for name in answers if name not in REFERENCES)
+    before = features.known(raw, plan.validation[:, None] + np.arange(plan.steps), np.full(len(plan.validation), first))
+    answers[ENSEMBLE], shares = _ensemble(answers, before, pool)
+    choice = choose(answers, before)
     answers = {
         name: replace(answer, quantiles=_quantiles(answer, actual, plan, raw.per_day))
         for name, answer in answers.items()
@@ -165,6 +168,15 @@ def run(
         findings=findings + checked.findings,
         choice=choice,
     )
+
+
+def prepared(raw: Series, *, horizon_s: int, days: int) -> tuple[Series, Plan, quality.Checked]:
+    """The readings that count, the origins, and the readings after repairs learned before the scored days."""
+    raw = raw.tail(HISTORY_DAYS * raw.per_day)
+    plan = plan_of(len(raw), raw.per_day, steps=-(-horizon_s // raw.step_s), days=days)
+    checked = quality.check(raw, learned_on=int(plan.validation[0]))
+    quality.require_usable(checked.series.head(int(plan.test[0])), days=LEAST_TRAINING_DAYS // 2)
+    return raw, plan, checked
 
 
 def _quantiles(answer: Answer, actual: Floats, plan: Plan, per_day: int) -> Floats:
@@ -211,11 +223,14 @@ def train(series: Series, plan: Plan, moment: int, build: Builder = features.bui
     return fit_members(frame, aims, rounds=rounds)
 
 
-def _ensemble(answers: dict[str, Answer], actual: Floats, plan: Plan, pool: tuple[str, ...]) -> tuple[Answer, Floats]:
-    """Weights from the validation days; those days themselves are answered with the weights of the other half."""
+def _ensemble(answers: dict[str, Answer], actual: Floats, pool: tuple[str, ...]) -> tuple[Answer, Floats]:
+    """Weights from the validation days; those days themselves are answered with the weights of the other half.
+
+    `actual` are the readings of the validation days that were known before the test.
+    """
     stack = np.stack([answers[name].median for name in pool], axis=-1)
-    count = len(plan.validation)
-    shares = _shares(stack[:count], actual[:count])
+    count = len(actual)
+    shares = _shares(stack[:count], actual)
     blend = ensemble.combine(stack, shares)
     half = count // 2
     for mine, other in ((slice(0, half), slice(half, count)), (slice(half, count), slice(0, half))):
@@ -227,9 +242,9 @@ def _shares(stack: Floats, actual: Floats) -> Floats:
     return ensemble.weights(stack.reshape(-1, stack.shape[-1]), actual.ravel())
 
 
-def choose(answers: dict[str, Answer], actual: Floats, plan: Plan) -> dict[str, float]:
+def choose(answers: dict[str, Answer], actual: Floats) -> dict[str, float]:
     """Mean absolute error of each model on the validation days."""
-    count = len(plan.validation)
+    count = len(actual)
     return {name: float(np.nanmean(np.abs(a.median[:count] - actual[:count]))) for name, a in answers.items()}
 
 

@@ -19,6 +19,7 @@ from ai_service.forecasting.types import DAY_S, Finding, Floats, Series
 
 SHORTEST_STEP_S = 60
 LONGEST_STEP_S = 6 * 3600
+MOST_SERIES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,27 @@ class Read:
 
 def read_csv(path: Path, source: Source) -> Read:
     """Read one series of a CSV file (also gzip). Raises FileUnreadable, ColumnMissing, and what `from_table` raises."""
+    return from_table(_table(path), source)
+
+
+def read_group(path: Path, source: Source, series_column: str) -> dict[str, Read]:
+    """Read the series of a CSV file whose `series_column` names them, in order of appearance. Raises as `read_csv`."""
+    table = _table(path)
+    if series_column not in table.columns:
+        raise errors.ColumnMissing(column=series_column, columns=", ".join(map(str, table.columns)))
+    rows = table.groupby(series_column, sort=False)
+    if not 1 <= rows.ngroups <= MOST_SERIES:
+        raise errors.SeriesCount(column=series_column, series=rows.ngroups, most=MOST_SERIES)
+    return {str(name): from_table(own, source) for name, own in rows}
+
+
+def _table(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path, low_memory=False)
+        return pd.read_csv(path, low_memory=False)
     except FileNotFoundError:
         raise errors.FileUnreadable("There is no such file", file=path.name) from None
     except (ValueError, OSError, pd.errors.ParserError) as problem:
         raise errors.FileUnreadable(str(problem), file=path.name) from problem
-    return from_table(table, source)
 
 
 def from_table(table: pd.DataFrame, source: Source) -> Read:

@@ -123,6 +123,13 @@ class RegionUnknown(ForecastRefused):
     title = "No holidays are known for this region"
 
 
+class SeriesCount(ForecastRefused):
+    """The column names no series, or more of them than one back-test takes."""
+
+    code = "series.count"
+    title = "The column does not name a group of series"
+
+
 class LookAheadFound(Refusal):
     """A forecast changed when only values that it may not know were changed. Its figures mean nothing."""
 

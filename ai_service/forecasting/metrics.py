@@ -75,12 +75,32 @@ def coverage_interval(hits: Floats, *, confidence: float = 0.99) -> Interval:
     return Interval(float(low), float(high))
 
 
-def joint_margin(hits: Floats, *, confidence: float = 0.99) -> float:
-    """How far the coverages of all steps may lie from their true values at once: the largest deviation over the steps.
+def by_group(hits: Floats, groups: Ints, count: int) -> Floats:
+    """(origins, count): mean of `hits` (origins, steps) over the steps of each group; NaN where a group has none."""
+    seen = np.isfinite(hits)
+    place = np.arange(len(hits))[:, None] * count + groups
+    total = np.bincount(place[seen], weights=hits[seen], minlength=len(hits) * count)
+    number = np.bincount(place[seen], minlength=len(hits) * count)
+    mean = np.where(number > 0, total / np.maximum(number, 1), np.nan)
+    return np.asarray(mean.reshape(len(hits), count))
 
-    Same bootstrap; days are drawn whole, so that the steps keep their dependence.
+
+def mean_over_days(hits: Floats) -> Floats:
+    """Mean of each column over the days that have one; NaN where none has."""
+    seen = np.isfinite(hits)
+    number = seen.sum(axis=0)
+    return np.where(number > 0, np.where(seen, hits, 0.0).sum(axis=0) / np.maximum(number, 1), np.nan)
+
+
+def joint_margin(hits: Floats, *, confidence: float = 0.99) -> float:
+    """How far the coverages of all columns (hours) may lie from their true values at once: their largest deviation.
+
+    Same bootstrap; days are drawn whole, so that the columns keep their dependence.
     """
-    measured = np.nanmean(hits, axis=0)
+    hits = hits[:, np.isfinite(hits).any(axis=0)]
+    if not hits.size:
+        return float("nan")
+    measured = mean_over_days(hits)
     drawn = _resampled_days(len(hits))
     known = np.isfinite(hits)
     filled = np.where(known, hits, 0.0)

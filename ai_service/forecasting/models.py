@@ -58,15 +58,15 @@ class Members:
         shape = (len(frame.origins), frame.steps)
         straight = self.ridge.predict(frame)
         relative = {
-            "boosting": _ask(self.boosters["median"], frame.relative),
+            "boosting": ask(self.boosters["median"], frame.relative),
             "ridge": straight,
-            "ridge_boosting": straight + _ask(self.boosters["rest"], frame.relative),
+            "ridge_boosting": straight + ask(self.boosters["rest"], frame.relative),
             "kernel": self.kernel.predict(frame),
         }
         medians = {name: (value * frame.scale + frame.base).reshape(shape) for name, value in relative.items()}
-        raw = _ask(self.boosters["raw"], frame.rows)
+        raw = ask(self.boosters["raw"], frame.rows)
         medians["boosting_raw"] = raw.reshape(shape)
-        gap = _ask(self.boosters["high"], frame.relative) - _ask(self.boosters["low"], frame.relative)
+        gap = ask(self.boosters["high"], frame.relative) - ask(self.boosters["low"], frame.relative)
         return medians, (np.maximum(gap, 0.02) * frame.scale).reshape(shape)
 
 
@@ -78,11 +78,11 @@ def fit_members(frame: Frame, actual: Floats, *, rounds: int = ROUNDS) -> Member
     rest = aim - ridge.predict(frame)
     low, high = SPREAD_LEVELS
     jobs: dict[str, Callable[[], lightgbm.Booster]] = {
-        "median": lambda: _boost(frame.relative, aim, objective="l1", rounds=rounds),
-        "raw": lambda: _boost(frame.rows, flat, objective="l1", rounds=rounds),
-        "rest": lambda: _boost(frame.relative, rest, objective="l1", rounds=-(-rounds // 2)),
-        "low": lambda: _boost(frame.relative, aim, objective="quantile", rounds=-(-rounds // 2), alpha=low),
-        "high": lambda: _boost(frame.relative, aim, objective="quantile", rounds=-(-rounds // 2), alpha=high),
+        "median": lambda: boost(frame.relative, aim, objective="l1", rounds=rounds),
+        "raw": lambda: boost(frame.rows, flat, objective="l1", rounds=rounds),
+        "rest": lambda: boost(frame.relative, rest, objective="l1", rounds=-(-rounds // 2)),
+        "low": lambda: boost(frame.relative, aim, objective="quantile", rounds=-(-rounds // 2), alpha=low),
+        "high": lambda: boost(frame.relative, aim, objective="quantile", rounds=-(-rounds // 2), alpha=high),
     }
     with ThreadPoolExecutor(THREADS) as side_by_side:
         running = {name: side_by_side.submit(job) for name, job in jobs.items()}
@@ -90,14 +90,15 @@ def fit_members(frame: Frame, actual: Floats, *, rounds: int = ROUNDS) -> Member
     return Members(boosters, ridge, _Kernel.fit(frame, aim))
 
 
-def _boost(rows: Floats, aim: Floats, *, objective: str, rounds: int, **more: Any) -> lightgbm.Booster:
+def boost(rows: Floats, aim: Floats, *, objective: str, rounds: int, **more: Any) -> lightgbm.Booster:
     """Gradient boosting on the rows whose aim is known."""
     seen = np.isfinite(aim)
     data = lightgbm.Dataset(rows[seen].astype(np.float32), aim[seen], params={"max_bin": 63, "verbosity": -1})
     return lightgbm.train({**SETTINGS, "objective": objective, **more}, data, num_boost_round=rounds)
 
 
-def _ask(booster: lightgbm.Booster, rows: Floats) -> Floats:
+def ask(booster: lightgbm.Booster, rows: Floats) -> Floats:
+    """What a booster answers for rows of features."""
     return np.asarray(booster.predict(rows.astype(np.float32), num_threads=1), dtype=np.float64)
 
 

@@ -12,6 +12,8 @@ from ai_service.forecasting import metrics
 from ai_service.forecasting.backtest import Answer, Result, hours_of_day
 from ai_service.forecasting.types import Floats
 
+NAIVES = ("seasonal_naive_day", "seasonal_naive_week")
+
 
 def as_json(result: Result) -> dict[str, Any]:
     """The whole result; `chosen` was picked before the test days."""
@@ -21,6 +23,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "models": {name: figures(answer, result) for name, answer in result.answers.items()},
         "byHour": by_hour(best, result),
         "coverageInterval": coverage(best, result),
+        "pinballRatio": pinball_ratio(result),
         "leakCheck": {
             "clean": result.leaks.clean,
             "asked": list(result.leaks.asked),
@@ -34,6 +37,32 @@ def as_json(result: Result) -> dict[str, Any]:
         "validationDays": len(result.plan.validation),
         "from": result.series.stamp(int(result.plan.test[0])).isoformat(),
     }
+
+
+def means(told: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means over series: MASE of what was chosen and of each model, coverage, pinball ratios; `held` counts series."""
+    if not told:
+        return {"series": 0}
+    chosen = [one["models"][one["chosen"]] for one in told]
+    intervals = [one["coverageInterval"] for one in told]
+    return {
+        "series": len(told),
+        "mase": _average([one["mase"] for one in chosen]),
+        "models": {
+            name: _average([one["models"][name]["mase"] for one in told if name in one["models"]])
+            for name in dict.fromkeys(name for one in told for name in one["models"])
+        },
+        "coverage": {str(level): _average([one["coverage"][str(level)] for one in chosen]) for level in metrics.LEVELS},
+        "pinballRatio": {name: _average([one["pinballRatio"][name] for one in told]) for name in NAIVES},
+        "held": {
+            "overall": sum(one["holds"] for one in intervals),
+            "jointly": sum(one["holdsJointly"] for one in intervals),
+        },
+    }
+
+
+def _average(values: list[float]) -> float:
+    return _short(sum(values) / len(values))
 
 
 def figures(answer: Answer, result: Result) -> dict[str, Any]:
@@ -66,23 +95,42 @@ def by_hour(answer: Answer, result: Result) -> dict[str, dict[str, float]]:
 
 
 def coverage(answer: Answer, result: Result) -> dict[str, Any]:
-    """Coverage of the 90 % interval with its 99 % day-block bootstrap interval, overall and jointly over the steps."""
+    """Coverage of the 90 % interval with its 99 % day-block bootstrap interval, overall and jointly over the hours.
+
+    Jointly: the largest deviation over the local hours of the day, with days drawn whole. `joint` tells for each hour
+    what was measured and the band in which 0.90 has to lie.
+    """
     hits = metrics.inside(answer.quantiles, result.actual, 90)
     whole = metrics.coverage_interval(hits)
-    margin = metrics.joint_margin(hits)
-    away = np.abs(np.nanmean(hits, axis=0) - 0.9)
-    outside = [int(step) for step in np.flatnonzero(away > margin)]
+    hourly = metrics.by_group(hits, hours_of_day(result.plan, result.series), 24)
+    margin = metrics.joint_margin(hourly)
+    measured = metrics.mean_over_days(hourly)
+    outside = [int(hour) for hour in np.flatnonzero(np.abs(measured - 0.9) > margin)]
     return {
         "level": 0.9,
         "measured": _mean(hits),
         "low": _short(whole.low),
         "high": _short(whole.high),
         "holds": whole.low <= 0.9 <= whole.high,
-        "jointMargin": _short(margin),
         "holdsJointly": not outside,
-        "stepsOutside": outside,
+        "jointMargin": _short(margin),
+        "joint": {
+            str(hour): [_short(level), _short(level - margin), _short(level + margin)]
+            for hour, level in enumerate(measured)
+            if np.isfinite(level)
+        },
+        "hoursOutside": outside,
         "days": int(hits.shape[0]),
     }
+
+
+def pinball_ratio(result: Result) -> dict[str, float]:
+    """Pinball loss of the chosen model over that of each seasonal naive with its empirical quantiles."""
+    loss = {
+        name: float(np.nanmean(metrics.pinball(result.answers[name].quantiles, result.actual)))
+        for name in (result.chosen, *NAIVES)
+    }
+    return {name: _short(loss[result.chosen] / loss[name]) for name in NAIVES}
 
 
 def _mean(values: Floats) -> float:
