@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,9 @@ def _machine() -> Iterator[Finding]:
     npm = _version(["npm", "--version"])
     yield Finding("npm", bool(npm), npm or "missing", "it comes with Node, or apt-get install npm")
     yield Finding("make", shutil.which("make") is not None, shutil.which("make") or "missing", "apt-get install make")
+    openmp = find_library("gomp")
+    cure = "apt-get install libgomp1, which LightGBM needs"
+    yield Finding("OpenMP", openmp is not None, openmp or "missing", cure, required=False)
     known = platform.machine() == "x86_64" and platform.system() == "Linux"
     found = f"{platform.system()} {platform.machine()}"
     yield Finding("Linux x86-64", known, found, "other machines: use docker-compose.yml", required=False)
@@ -74,7 +78,7 @@ def _stack() -> Iterator[Finding]:
     if secrets.exists():
         mode = secrets.stat().st_mode & 0o777
         yield Finding("secrets", mode == 0o600, f".gridx/secrets has mode {mode:o}", "chmod 600 .gridx/secrets")
-    for name, port in (("API", 3001), ("chain", 8545)):
+    for name, port in (("API", 3001), ("chain", 8545), ("AI", 8000)):
         with socket.socket() as probe:
             taken = probe.connect_ex(("127.0.0.1", port)) == 0
         running = (ROOT / ".gridx" / "run.json").exists()

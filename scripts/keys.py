@@ -25,10 +25,15 @@ def _password() -> str:
     return secrets.token_hex(24)
 
 
+def _api_key() -> str:
+    return "gxk_" + secrets.token_urlsafe(32)
+
+
 MAKERS: dict[str, Callable[[], str]] = {
     "GRIDX_SIGNING_KEY": _seed,
     "GRIDX_OPERATOR_KEY": _scalar,
     "GRIDX_RELAYER_KEY": _scalar,
+    "GRIDX_AI_SERVICE_KEY": _api_key,
     "GRIDX_POSTGRES_PASSWORD": _password,
     "GRIDX_OWNER_PASSWORD": _password,
     "GRIDX_API_PASSWORD": _password,

@@ -15,12 +15,13 @@ from scripts.embedded.process import ROOT, Process, ProcessFailed
 
 FOLDER = ROOT / ".gridx"
 ADDRESSES = ("DATABASE_URL", "REDIS_URL", "RPC_URL")
+STORED = (*ADDRESSES, "AI_SERVICE_URL")
 _LEFTOVER_TIMEOUT_S = 20.0
 
 
 def write(folder: Path, environment: Mapping[str, str], children: Iterable[Process]) -> None:
     """Record settings and process ids, readable by the owner alone."""
-    settings = {name: value for name, value in environment.items() if name in ADDRESSES or name.startswith("GRIDX_")}
+    settings = {name: value for name, value in environment.items() if name in STORED or name.startswith("GRIDX_")}
     content = {
         "pid": os.getpid(),
         "environment": settings,

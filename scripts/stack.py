@@ -17,23 +17,22 @@ import json
 import os
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from scripts import keys, runfile, settler
+from scripts import forecaster, keys, runfile, settler
 from scripts.embedded import chain_check
 from scripts.embedded.anvil import Anvil
 from scripts.embedded.postgres import MODELS_DATABASE, Passwords, PostgresServer
-from scripts.embedded.process import LOOPBACK, ROOT, Process, ProcessFailed, free_port, is_listening
+from scripts.embedded.process import LOOPBACK, ROOT, Process, ProcessFailed, free_port, is_healthy, is_listening
 from scripts.embedded.redis import RedisServer
 
 FOLDER = runfile.FOLDER
-PROCESSES = ("api", "follower", "relay", "relayer", "worker")
+PROCESSES = ("api", "follower", "relay", "relayer", "worker", "ai")
+NOT_WAITED_FOR = ("ai",)  # nothing needs it at once; `wait_ready` waits where somebody does
 SERVERS = ("postgres", "redis", "anvil")
 EXTERNAL = runfile.ADDRESSES
 DATABASE_URLS = {
@@ -57,6 +56,7 @@ class Ports:
     chain: int | None = None
     postgres: int | None = None
     redis: int | None = None
+    ai: int | None = None
 
 
 class Stack:
@@ -94,6 +94,7 @@ class Stack:
         self._children: dict[str, Process] = {}
         self._metrics_ports: dict[str, int] = {}
         self._settler: dict[str, str] = {}  # key of the relayer, which no other process is given
+        self._forecaster_key: str | None = None  # of the AI service; no other process is given it
         self._deployment: Process | None = None
         self._lock: IO[str] | None = None
         self.postgres: PostgresServer | None = None
@@ -139,7 +140,7 @@ class Stack:
         await self.close()
 
     async def open(self) -> None:
-        """Start servers, migrate, deploy, start processes, wait until they answer.
+        """Start servers, migrate, deploy, start processes, wait until they answer (but for NOT_WAITED_FOR).
 
         Raises StackRunning, keys.SecretsMissing, chain_check.ChainBehind, ProcessFailed.
         """
@@ -154,6 +155,7 @@ class Stack:
         self.env |= self._extra
         self._write_run_file()
         await self._migrate()
+        await self._equip_forecaster()
         if self.postgres is not None and self.anvil is not None:
             chain_check.check(self.postgres, self.anvil)
         await self._finish_deployment()
@@ -162,7 +164,8 @@ class Stack:
             self._children[name] = self._process(name)
             self._children[name].start()
         self._write_run_file()
-        await asyncio.gather(*(self.wait_ready(name) for name in self.process_names))
+        awaited = [name for name in self.process_names if name not in NOT_WAITED_FOR]
+        await asyncio.gather(*(self.wait_ready(name) for name in awaited))
 
     async def close(self) -> None:
         """Stop everything that was started, processes first; safe to call twice."""
@@ -213,7 +216,7 @@ class Stack:
         return self._children[name]
 
     async def wait_ready(self, name: str, *, timeout_s: float = HEALTH_TIMEOUT_S) -> None:
-        """Return once the process answers (api) or has come up and stays. Raises ProcessFailed with its last lines."""
+        """Return once the process answers or has come up and stays. Raises ProcessFailed with its last lines."""
         child = self._children[name]
         deadline = time.monotonic() + timeout_s
         while not await asyncio.to_thread(self._is_ready, name):
@@ -232,17 +235,13 @@ class Stack:
         return self.postgres
 
     def _is_ready(self, name: str) -> bool:
-        """The api answers; follower, relay and relayer serve their metrics; the worker says so in its log."""
+        """api and AI service answer; follower, relay and relayer serve their metrics; the worker says so in its log."""
         child = self._children[name]
         if name in self._metrics_ports:
             return is_listening(self._metrics_ports[name])
         if name == "worker":
             return child.running and " ready." in child.tail(40, since_start=True)
-        try:
-            with urllib.request.urlopen(f"{self.api_url}/health", timeout=2) as response:  # noqa: S310
-                return bool(response.status == 200)
-        except (OSError, urllib.error.URLError):
-            return False
+        return is_healthy(self.env["AI_SERVICE_URL"] if name == "ai" else self.api_url)
 
     def _take_lock(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -264,11 +263,16 @@ class Stack:
                 needed += tuple(name for name in DATABASE_URLS.values() if name != "DATABASE_URL")
             if "relayer" in self.process_names and not values.get("GRIDX_RELAYER_KEYSTORE"):
                 needed += (settler.KEY,)
+            if "ai" in self.process_names:
+                needed += (forecaster.KEY,)
             keys.require(values, needed)
         self._settler = {name: values.pop(name) for name in settler.NAMES if values.get(name)}
         values.setdefault("GRIDX_API_HOST", LOOPBACK)
         values["GRIDX_API_PORT"] = str(free_port(self.ports.api or 0))
         values.setdefault("GRIDX_PUBLIC_URL", f"http://{LOOPBACK}:{values['GRIDX_API_PORT']}")
+        self._forecaster_key = values.pop(forecaster.KEY, None)
+        if "ai" in self.process_names:
+            forecaster.settle_addresses(values, port=free_port(self.ports.ai or 0))
         if "RPC_URL" not in self.external:
             values["GRIDX_DEPLOYMENT_FILE"] = str(self.deployment_file)
         elif "GRIDX_DEPLOYMENT_FILE" in values:
@@ -284,6 +288,7 @@ class Stack:
             self.env |= {name: self.env.get(name) or secrets[name] for name in keys.APPLICATION}
             if not self._settler:
                 self._settler = {settler.KEY: secrets[settler.KEY]}
+            self._forecaster_key = self._forecaster_key or secrets[forecaster.KEY]
         return secrets
 
     def _start_postgres(self, secrets: Mapping[str, str]) -> None:
@@ -336,6 +341,10 @@ class Stack:
 
         await asyncio.to_thread(upgrade, self.database_url("owner"))
 
+    async def _equip_forecaster(self) -> None:
+        if "ai" in self.process_names and self._forecaster_key is not None:
+            await forecaster.equip(self.database_url("service"), self._forecaster_key)
+
     def _begin_deployment(self) -> None:
         """Deploy, while other parts start, unless the local chain has the contracts of the record."""
         if self.anvil is None or chain_check.is_deployed(self.deployment_file, self.anvil):
@@ -373,11 +382,14 @@ class Stack:
             "follower": ["-m", "backend.worker", "follower"],
             "relay": ["-m", "backend.worker", "relay"],
             "relayer": ["-m", "backend.worker", "relayer"],
+            "ai": ["-m", "ai_service"],
             "worker": ["-m", "backend.worker", "celery", f"--schedule={self.folder / 'beat-schedule'}"],
         }
         settings = dict(environment or {})
         if name == "relayer":
             settings = {**self._settler, **settings}
+        if name == "ai" and self._forecaster_key is not None:
+            settings.setdefault(forecaster.KEY, self._forecaster_key)
         if name in ("follower", "relay", "relayer"):
             self._metrics_ports[name] = free_port()
             settings.setdefault("GRIDX_METRICS_PORT", str(self._metrics_ports[name]))

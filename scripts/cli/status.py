@@ -114,7 +114,7 @@ def status() -> None:
         down = down or not alive
         click.echo(f"{child['name']:<10} {'running' if alive else 'DOWN':<8} process {child['pid']}")
     environment = run["environment"]
-    for name, label in (("GRIDX_PUBLIC_URL", "api"), ("RPC_URL", "chain")):
+    for name, label in (("GRIDX_PUBLIC_URL", "api"), ("RPC_URL", "chain"), ("AI_SERVICE_URL", "ai")):
         if environment.get(name):
             click.echo(f"{label:<10} {environment[name]}")
     _print_chains(follower_rows())

@@ -20,11 +20,11 @@ from scripts.keys import SecretsMissing
 from scripts.stack import FOLDER, PROCESSES, Ports, Stack, StackRunning
 
 RESTARTS_A_MINUTE = 5
-_DEFAULT_PORTS = {"api": 3001, "chain": 8545, "postgres": 54330, "redis": 63790}
+_DEFAULT_PORTS = {"api": 3001, "chain": 8545, "postgres": 54330, "redis": 63790, "ai": 8000}
 
 
 def ports() -> Ports:
-    """Ports to try first: GRIDX_API_PORT, GRIDX_CHAIN_PORT, GRIDX_POSTGRES_PORT, GRIDX_REDIS_PORT, else the usual."""
+    """Ports to try first: GRIDX_API_PORT, …_CHAIN_PORT, …_POSTGRES_PORT, …_REDIS_PORT, …_AI_PORT, else the usual."""
     chosen = {
         name: int(os.environ.get(f"GRIDX_{name.upper()}_PORT") or usual) for name, usual in _DEFAULT_PORTS.items()
     }
@@ -36,6 +36,7 @@ def _print_addresses(stack: Stack, seconds: float) -> None:
     click.echo(f"  API        {stack.api_url}/api/docs")
     click.echo(f"  health     {stack.api_url}/health/detailed")
     click.echo(f"  chain      {stack.rpc_url}")
+    click.echo(f"  forecasts  {stack.env['AI_SERVICE_URL']}/health, asked through the API under /api/ai")
     click.echo(f"  data, logs {stack.folder}")
     click.echo("Ctrl-C stops it; data stay.", nl=True)
     sys.stdout.flush()
@@ -91,7 +92,7 @@ async def _run(folder: Path) -> None:
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True, help="data of this stack")
 @click.option("--reset-if-behind", is_flag=True, help="begin anew without asking when the local chain was lost")
 def up(folder: Path, reset_if_behind: bool) -> None:
-    """Run PostgreSQL, Redis, chain, api, follower, relay and worker until Ctrl-C.
+    """Run PostgreSQL, Redis, chain, api, follower, relay, relayer, worker and AI service until Ctrl-C.
 
     DATABASE_URL, REDIS_URL and RPC_URL point to external servers instead; then every secret must be set too.
     """
