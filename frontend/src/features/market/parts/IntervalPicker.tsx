@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+import { useEffect, useRef } from 'react'
+import { formatInterval, groupedText, microOf } from '@/shared/format'
+import { cn } from '@/shared/ui'
+import { isoOf } from '../live'
+import type { Interval } from '../queries'
+
+const STATES: Readonly<Record<Interval['state'], { label: string; dot: string }>> = {
+  waiting: { label: 'opens later', dot: 'bg-line-strong' },
+  open: { label: 'open', dot: 'bg-success' },
+  closed: { label: 'closed', dot: 'bg-warning' },
+  delivered: { label: 'delivered', dot: 'bg-info' },
+  settled: { label: 'settled', dot: 'bg-violet' },
+}
+
+/** The delivery intervals of the day, one of them chosen; arrow keys move between them. */
+export function IntervalPicker({ intervals, minutes, value, onChange }: {
+  intervals: readonly Interval[]; minutes: number; value: string; onChange: (start: string) => void
+}) {
+  const list = useRef<HTMLDivElement>(null)
+  useEffect(() => {
+    const box = list.current
+    const chosen = box?.querySelector<HTMLElement>('[data-chosen="true"]')
+    if (box && chosen) box.scrollTo({ left: chosen.offsetLeft - box.clientWidth / 2 + chosen.clientWidth / 2 })
+  }, [value])
+  return (
+    <div
+      ref={list}
+      role="radiogroup"
+      aria-label="Delivery interval"
+      className="relative -mx-4 flex snap-x gap-2 overflow-x-auto px-4 pb-2 sm:mx-0 sm:px-0"
+    >
+      {intervals.map((interval) => {
+        const start = isoOf(interval.start)
+        const { label, dot } = STATES[interval.state]
+        const price = interval.lastPricePerKwh
+        return (
+          <label
+            key={start}
+            data-chosen={start === value}
+            className={cn(
+              'relative min-w-30 shrink-0 cursor-pointer snap-center rounded-xl border border-line bg-surface px-3 py-2 select-none hover:bg-hover',
+              'has-checked:border-primary has-checked:bg-primary/10 has-focus-visible:outline-2 has-focus-visible:outline-primary',
+            )}
+          >
+            <input
+              type="radio"
+              name="interval"
+              value={start}
+              checked={start === value}
+              onChange={() => onChange(start)}
+              className="absolute inset-0 cursor-pointer opacity-0"
+            />
+            <span className="block text-sm font-semibold whitespace-nowrap tabular-nums">{formatInterval(start, minutes)}</span>
+            <span className="mt-1 flex items-center justify-between gap-2 text-xs text-muted">
+              <span className="flex items-center gap-1.5">
+                <span aria-hidden className={cn('size-1.5 rounded-full', dot)} />
+                {label}
+              </span>
+              <span className="tabular-nums">{price === null ? '–' : groupedText(microOf(price), 6, 3)}</span>
+            </span>
+          </label>
+        )
+      })}
+    </div>
+  )
+}

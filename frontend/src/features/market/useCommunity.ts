@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The community whose market is shown: the one that the user acts for. */
+import { useMembership } from '@/shared/session'
+
+export interface Community {
+  readonly number: number
+  readonly name: string
+  readonly minutes: number
+  readonly currency: string
+  readonly timeZone: string
+}
+
+export interface FoundCommunity {
+  readonly community: Community | null
+  readonly isPending: boolean
+  readonly error: Error | null
+}
+
+export function useCommunity(): FoundCommunity {
+  const { organization, isPending, error } = useMembership()
+  if (organization === null || organization.communityNumber === null || organization.deliveryMinutes === null) {
+    return { community: null, isPending, error }
+  }
+  const { communityNumber: number, name, deliveryMinutes: minutes, currency, timeZone } = organization
+  return { community: { number, name, minutes, currency, timeZone }, isPending, error }
+}
