@@ -69,6 +69,7 @@ describe.each(NAMES)('the bundle %s', (name) => {
     const bundle = load(name)
 
     for (const [route, value] of leaves(bundle)) {
+      if (route[0] === 'evidence' && name === 'second') continue // of the same form as in `filled`
       for (const other of isProvable(bundle, route) ? others(value) : []) {
         const verdict = await checkBundle(sealed(changed(bundle, route, other)))
         expect(verdict.falsehoods, `${route.join('.')} = ${String(other)}`).not.toEqual([])
