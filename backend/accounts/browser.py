@@ -13,6 +13,7 @@ from backend.accounts.tokens import csrf_of, same
 
 REFRESH_COOKIE = "gridx_refresh"
 NONCE_COOKIE = "gridx_siwe"
+CSRF_COOKIE = "gridx_csrf"  # for our own scripts: comes and goes with the refresh cookie, says nothing about it
 CSRF_HEADER = "x-csrf-token"
 CLIENT_HEADER = "x-gridx-client"  # "browser": the refresh token goes into the cookie, not into the body
 _PATH = "/api/auth"
@@ -50,6 +51,13 @@ def hand_out(
             samesite=_STRICT,
             secure=accounts.secure_cookies,
         )
+        response.set_cookie(
+            CSRF_COOKIE,
+            csrf_of(tokens.refresh_token),
+            max_age=int(accounts.refresh_lifetime.total_seconds()),
+            samesite=_STRICT,
+            secure=accounts.secure_cookies,
+        )
     return TokensOut(
         access_token=tokens.access_token,
         expires_at=tokens.access_expires_at,
@@ -75,5 +83,6 @@ def refresh_token_of(request: Request, in_body: str | None) -> tuple[str, bool]:
 
 
 def forget(response: Response) -> None:
-    """Take the refresh cookie away."""
+    """Take the session's cookies away."""
     response.delete_cookie(REFRESH_COOKIE, path=_PATH)
+    response.delete_cookie(CSRF_COOKIE)

@@ -84,6 +84,13 @@ async def token_by_hash(session: AsyncSession, digest: bytes, *, lock: bool = Fa
     return (await session.exec(query)).one_or_none()
 
 
+async def newest_token(session: AsyncSession, family_id: UUID) -> RefreshToken:
+    """The refresh token of a family that was issued last, locked."""
+    family = select(RefreshToken).where(col(RefreshToken.family_id) == family_id)
+    newest = family.order_by(col(RefreshToken.issued_at).desc(), col(RefreshToken.id).desc()).limit(1)
+    return (await session.exec(newest.with_for_update())).one()
+
+
 async def get_organization(session: AsyncSession, org_id: UUID, *, lock: bool = False) -> Organization | None:
     """An organisation that the actor may see."""
     query = select(Organization).where(col(Organization.id) == org_id)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sessions: a family of refresh tokens that rotate; presenting a used one ends the whole family."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlmodel import col, update
@@ -18,6 +18,8 @@ from backend.core import outbox
 from backend.core.db import Actor, Database
 from backend.core.ids import uuid7
 
+REPEAT_WITHIN = timedelta(seconds=10)
+
 
 async def open_session(session: AsyncSession, accounts: Accounts, user_id: UUID, *, now: datetime) -> Tokens:
     """A new family for the acting user."""
@@ -27,10 +29,14 @@ async def open_session(session: AsyncSession, accounts: Accounts, user_id: UUID,
     return tokens
 
 
-async def refresh(db: Database, accounts: Accounts, token: str, *, now: datetime) -> tuple[User, Tokens, list[bytes]]:
+async def refresh(
+    db: Database, accounts: Accounts, token: str, *, now: datetime, may_repeat: bool = False
+) -> tuple[User, Tokens, list[bytes]]:
     """The user, the next tokens and the open wallets; the given refresh token never works again.
 
     Raises RefreshInvalid if it is unknown, expired or revoked, RefreshReused (and ends the session) if it was used.
+    `may_repeat` is for browsers, where a page that is left loses the answer: a token that was used within the last
+    seconds works once more while nobody used what came of it, which then never works.
     """
     digest = hash_secret(token)
     async with db.begin(sign_in_token=digest.hex()) as session:
@@ -41,6 +47,10 @@ async def refresh(db: Database, accounts: Accounts, token: str, *, now: datetime
         current = await queries.token_by_hash(session, digest, lock=True)
         if current is None or current.revoked_at is not None:
             raise RefreshInvalid
+        if may_repeat and current.used_at is not None and now - current.used_at <= REPEAT_WITHIN:
+            newest = await queries.newest_token(session, current.family_id)
+            if newest.used_at is None and newest.issued_at == current.used_at:
+                newest.used_at, current.used_at = now, None
         if current.used_at is None:
             if current.expires_at <= now:
                 raise RefreshInvalid("The refresh token has expired; sign in again")

@@ -101,9 +101,10 @@ async def refresh(
     accounts: AccountsConfig,
     body: Annotated[RefreshIn | None, Body()] = None,
 ) -> TokensOut:
-    """The next tokens. The refresh token works once; a second use ends the session."""
+    """The next tokens. The refresh token works once; a second use ends the session (a browser's cookie may be sent
+    again within 10 s, as long as its successor was not used: a page that is left loses the answer)."""
     token, by_cookie = refresh_token_of(request, body.refresh_token if body is not None else None)
-    user, tokens, wallets = await service.refresh(db, accounts, token, now=utc_now())
+    user, tokens, wallets = await service.refresh(db, accounts, token, now=utc_now(), may_repeat=by_cookie)
     return hand_out(request, response, accounts, SignedIn(user, wallets, tokens), browser=by_cookie)
 
 

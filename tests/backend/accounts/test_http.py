@@ -164,6 +164,15 @@ async def test_refresh__browser_cookie__is_strict_and_hidden_from_scripts(api):
     assert all(part in cookie.lower() for part in ("httponly", "samesite=strict", "path=/api/auth"))
 
 
+async def test_refresh__browser__its_scripts_can_read_the_csrf_value(api):
+    answer = await api.post("/api/auth/register", json=PERSON, headers=BROWSER)
+
+    cookie = next(one for one in answer.headers.get_list("set-cookie") if one.startswith("gridx_csrf="))
+    assert cookie.startswith(f"gridx_csrf={answer.json()['data']['csrfToken']};")
+    assert "httponly" not in cookie.lower()
+    assert all(part in cookie.lower() for part in ("samesite=strict", "path=/;"))
+
+
 async def test_refresh__https_site__marks_its_cookies_secure(accounts_app, another_client):
     from tests.backend.accounts.helpers import make_test_accounts
 

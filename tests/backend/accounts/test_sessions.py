@@ -38,6 +38,31 @@ async def test_refresh__used_token__ends_the_whole_session(db, service_db, accou
     assert (await events(service_db))[-1] == "accounts.session_ended.v1"
 
 
+async def test_refresh__browser_lost_the_answer__goes_on_and_the_lost_token_is_dead(db, accounts):
+    entered = await sign_in(db, accounts, ALICE)
+    _, lost, _ = await service.refresh(db, accounts, entered.tokens.refresh_token, now=LATER, may_repeat=True)
+
+    _, found, _ = await service.refresh(db, accounts, entered.tokens.refresh_token, now=LATER, may_repeat=True)
+
+    assert found.session_id == lost.session_id
+    much_later = LATER + timedelta(minutes=1)
+    await service.refresh(db, accounts, found.refresh_token, now=much_later, may_repeat=True)
+    with pytest.raises(RefreshReused):
+        await service.refresh(db, accounts, lost.refresh_token, now=much_later, may_repeat=True)
+
+
+@pytest.mark.parametrize("case", ["too late", "its successor was used"])
+async def test_refresh__browser_repeats_what_it_did_not_lose__ends_the_session(db, accounts, case):
+    entered = await sign_in(db, accounts, ALICE)
+    _, successor, _ = await service.refresh(db, accounts, entered.tokens.refresh_token, now=LATER, may_repeat=True)
+    then = LATER + timedelta(seconds=11 if case == "too late" else 1)
+    if case == "its successor was used":
+        await service.refresh(db, accounts, successor.refresh_token, now=then, may_repeat=True)
+
+    with pytest.raises(RefreshReused):
+        await service.refresh(db, accounts, entered.tokens.refresh_token, now=then, may_repeat=True)
+
+
 async def test_refresh__used_token_of_one_session__spares_the_other(db, accounts):
     stolen, other = await sign_in(db, accounts, ALICE), await sign_in(db, accounts, ALICE)
     await service.refresh(db, accounts, stolen.tokens.refresh_token, now=LATER)
