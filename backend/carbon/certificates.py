@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Certificates of retirement as a printable page and a PDF. Pure: everything is handed in, nothing is fetched."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
+from typing import Any
 from uuid import UUID
 
 import segno
@@ -26,7 +27,8 @@ class Certificate:
     """One retirement. `is_intact`: the stored message hashes to `document_hash`, and the ledger moved as it says.
 
     `signed_by_key` False: the wallet is a contract, which vouched for the signature when it was booked. `factors` are
-    those of the trades that the wallet earned by; what came by transfers has the factors of its senders.
+    those of the trades that the wallet earned by; what came by transfers has the factors of its senders. `typed_data`
+    is what was signed, enough to compute `document_hash` anew.
     """
 
     id: UUID
@@ -42,6 +44,7 @@ class Certificate:
     signed_by_key: bool
     factors: Sequence[Factor]
     verify_url: str
+    typed_data: Mapping[str, Any]
 
 
 def facts(certificate: Certificate) -> list[tuple[str, str]]:

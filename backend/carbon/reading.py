@@ -22,6 +22,7 @@ from backend.emissions import service as emissions
 from backend.emissions.types import Factor
 
 _NEIGHBOURS = 2
+_SIGNED_PARTS = frozenset({"domain", "types", "primaryType", "message"})
 
 
 async def balances(db: Database, user_id: UUID, *, actor: Actor) -> list[WalletBalance]:
@@ -94,6 +95,7 @@ async def certificate(db: Database, document_id: UUID, *, public_url: str) -> Ce
         signed_by_key=recover(found.body_hash, found.signature) == found.account,
         factors=factors,
         verify_url=f"{public_url.rstrip('/')}/api/carbon-wallet/certificates/{document_id}/page",
+        typed_data={name: part for name, part in found.body.items() if name in _SIGNED_PARTS},
     )
 
 

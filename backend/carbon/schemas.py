@@ -146,6 +146,7 @@ class CertificateOut(ApiModel):
     signed_by: Literal["key", "contract"]
     factors: list[str]
     verify_url: str
+    typed_data: dict[str, Any] = Field(description="what was signed (EIP-712): anybody can compute documentHash anew")
 
 
 class PlaceOut(ApiModel):
@@ -257,6 +258,7 @@ def certificate_out(certificate: Certificate) -> CertificateOut:
         signed_by="key" if certificate.signed_by_key else "contract",
         factors=[factor_line(factor) for factor in certificate.factors],
         verify_url=certificate.verify_url,
+        typed_data=dict(certificate.typed_data),
     )
 
 

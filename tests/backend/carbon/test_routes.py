@@ -91,6 +91,7 @@ async def test_retire__as_prepared_and_signed__answers_with_a_certificate_that_v
     assert public.json()["data"] == certificate
     assert (certificate["carbonKg"], certificate["intact"], certificate["signedBy"]) == ("1.2", True, "key")
     assert certificate["documentHash"] == given["documentHash"]
+    assert certificate["typedData"] == given["typedData"]
     assert "&lt;b&gt;flight&lt;/b&gt;" in page.text
     assert "<b>flight" not in page.text
     assert certificate["documentHash"] in page.text

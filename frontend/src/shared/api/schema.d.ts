@@ -305,7 +305,8 @@ export interface paths {
         put?: never;
         /**
          * Refresh
-         * @description The next tokens. The refresh token works once; a second use ends the session.
+         * @description The next tokens. The refresh token works once; a second use ends the session (a browser's cookie may be sent
+         *     again within 10 s, as long as its successor was not used: a page that is left loses the answer).
          */
         post: operations["refresh_api_auth_refresh_post"];
         delete?: never;
@@ -2866,6 +2867,13 @@ export interface components {
              * @enum {string}
              */
             signedBy: "key" | "contract";
+            /**
+             * Typeddata
+             * @description what was signed (EIP-712): anybody can compute documentHash anew
+             */
+            typedData: {
+                [key: string]: unknown;
+            };
             /** Verifyurl */
             verifyUrl: string;
         };
@@ -5460,6 +5468,11 @@ export interface components {
              * @example 0.8
              */
             carbonSavedKg: string;
+            /**
+             * Community
+             * @description in which it earns carbon; its currency is that of the price
+             */
+            community?: number | null;
             /** Confirmations */
             confirmations: number;
             /**
