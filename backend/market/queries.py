@@ -25,7 +25,8 @@ from backend.market.types import (
 _SHOWN = """
 SELECT t.id, t.trade_id, t.status, t.kind, t.seller_address AS seller, t.buyer_address AS buyer,
     t.seller_id, t.buyer_id, t.energy_wh,
-    t.price_micro_per_kwh, t.claim_g, t.factor_id, t.consented, t.ineligible_reason, t.delivery_start,
+    t.price_micro_per_kwh, t.claim_g, t.factor_id, t.consented, t.ineligible_reason, t.community,
+    t.delivery_start,
     t.delivery_minutes, t.delivered_wh, t.shortfall, t.settled_at, t.block_number, t.block_hash, t.tx_hash, t.log_index,
     t.block_time, t.recorded_at, t.final_at, t.orphaned_at,
     CASE WHEN t.status = 'ORPHANED' THEN 0 ELSE greatest(c.head_block - t.block_number + 1, 0) END AS confirmations

@@ -66,6 +66,9 @@ class TradeOut(ApiModel):
     kind: Kind | None = None
     consented: bool = False
     ineligible_reason: str | None = None
+    community: int | None = Field(
+        default=None, description="in which it earns carbon; its currency is that of the price"
+    )
     seller_id: UUID | None
     buyer_id: UUID | None
     seller_address: Address | None = None
@@ -113,6 +116,7 @@ def trade_out(trade: TradeView, *, required: int | None, explorer: str | None) -
         kind=KINDS[trade.kind],
         consented=trade.consented,
         ineligible_reason=trade.ineligible_reason,
+        community=trade.community,
         seller_id=trade.seller_id,
         buyer_id=trade.buyer_id,
         seller_address=trade.seller,

@@ -163,6 +163,7 @@ class TradeView:
     factor_id: int
     consented: bool
     ineligible_reason: str | None
+    community: int | None
     delivery_start: datetime | None
     delivery_minutes: int | None
     delivered_wh: int | None
