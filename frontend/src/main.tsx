@@ -5,6 +5,7 @@ import '@fontsource-variable/inter/wght.css'
 import './styles.css'
 import { App } from './app/App'
 import { registerServiceWorker } from './shared/offline'
+import { resumePurchases } from './app/outbox'
 import { reportErrors } from './app/reporting'
 import { startSession } from './shared/session'
 
@@ -18,3 +19,4 @@ createRoot(root).render(
 )
 registerServiceWorker()
 reportErrors()
+resumePurchases()

@@ -3,7 +3,9 @@ import { BaseError, ContractFunctionRevertedError, encodeErrorResult, toFunction
 import { describe, expect, test } from 'vitest'
 import { ApiProblem } from '@/shared/api/problem'
 import published from '../../../../../contracts/abi/EnergyTradeLog.json'
-import { KNOWN_REFUSALS, refusal, TRADE_LOG_ABI, troubleOf } from './contract'
+import { walletProblem } from '@/shared/wallet/errors'
+import { TRADE_LOG_ABI } from './contract'
+import { KNOWN_REFUSALS, refusal, troubleOf } from './trouble'
 
 const abi = (Array.isArray(published) ? published : (published as { abi: unknown }).abi) as Abi
 
@@ -36,7 +38,7 @@ describe('troubleOf', () => {
     })
     const cause = new ContractFunctionRevertedError({ abi: TRADE_LOG_ABI, data, functionName: 'fillOffer' })
 
-    const trouble = troubleOf(new BaseError('outer', { cause }))
+    const trouble = troubleOf(walletProblem(new BaseError('outer', { cause })))
 
     expect(trouble.code).toBe('contract.EnergyTradeLogOverfilled')
     expect(trouble.what).toContain('less is left')
@@ -50,7 +52,7 @@ describe('troubleOf', () => {
     [new ApiProblem(409, 'offer.taken', 'Less is left'), 'offer.taken', 'Less is left'],
     [new ApiProblem(0, 'network.unreachable', 'x'), 'network.unreachable', 'cannot be reached'],
   ])('%o is %s', (error, code, words) => {
-    const trouble = troubleOf(error)
+    const trouble = troubleOf(walletProblem(error))
 
     expect(trouble.code).toBe(code)
     expect(trouble.what).toContain(words)

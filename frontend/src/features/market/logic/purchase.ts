@@ -4,7 +4,7 @@
  * each change, so that a reload goes on where it stood and a hash that was sent is never lost.
  */
 import type { Hex } from 'viem'
-import { claimTrouble, type Trouble } from './contract'
+import { claimTrouble, type Trouble } from './trouble'
 
 /** All that is needed to go on after a reload; amounts as text, because it is stored as JSON. */
 export interface Purchase {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The parts of the market page that need a wallet, in a chunk of their own. */
 import { WalletScope } from '@/shared/wallet'
+import { isoOf } from '../live'
 import { OrdersCard } from '../parts/OrdersCard'
 import { PurchasesCard } from '../parts/PurchasesCard'
+import { startOutbox } from '../purchases/outbox'
 import type { Interval } from '../queries'
 import { OffersCard } from '../ticket/OffersCard'
 import { OrderTicket, type Ticket } from '../ticket/OrderTicket'
-import { isoOf } from '../live'
 import type { Community } from '../useCommunity'
+
+startOutbox()
 
 export default function Desk({ part, community, interval, form, change }: Ticket & { part: 'ticket' | 'lists'; community: Community; interval: Interval }) {
   return (

@@ -9,7 +9,7 @@ import { Badge, Button, Card, CardSkeleton, EmptyState, Pagination, ProblemNotic
 import { Dialog } from '@/shared/ui/dialog'
 import { Segmented } from '@/shared/ui/tabs'
 import { useWallet } from '@/shared/wallet'
-import { troubleOf } from '../logic/contract'
+import { troubleOf } from '../logic/trouble'
 import { ordersQuery, type Order } from '../queries'
 import { useTrader } from '../ticket/trader'
 import { WalletLine } from '../ticket/WalletLine'

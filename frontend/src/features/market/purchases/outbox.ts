@@ -5,7 +5,7 @@
  */
 import { api, ApiProblem, queryClient, take } from '@/shared/api'
 import { getSession, onSession } from '@/shared/session'
-import { troubleOf } from '../logic/contract'
+import { troubleOf } from '../logic/trouble'
 import { isEnded, isUnposted, type ClaimStatus, type Happened, type Purchase } from '../logic/purchase'
 import { allPurchases, onPurchases, tell } from './store'
 
@@ -93,8 +93,12 @@ async function run(): Promise<void> {
   if (mine().length > 0) plan(pauseAfter(failures))
 }
 
-/** Begin; called once, when the app starts. */
+let isStarted = false
+
+/** Begin, once: when the app starts with purchases under way, or when the market page is first shown. */
 export function startOutbox(): void {
+  if (isStarted) return
+  isStarted = true
   const now = () => plan(0)
   onPurchases(() => {
     if (!isRunning && mine().length > 0) plan(mine().some(isUnposted) ? 0 : POLL_MS)
