@@ -57,6 +57,7 @@ class Trial:
     figures: dict[str, float]
     references: dict[str, float]
     leaks: leaks.Leaks
+    learned: features.Frame
     moment_s: int
     until_s: int
 
@@ -92,6 +93,7 @@ def run(houses: Mapping[str, Series], *, horizon_s: int, days: int, rounds: int 
         figures=_figures(asked, quantiles, steps),
         references={name: _reference(asked, ask, steps) for name, ask in REFERENCES.items()},
         leaks=found,
+        learned=_together([early, lately, newest])[0],
         moment_s=moment_s,
         until_s=until_s,
     )
@@ -103,6 +105,17 @@ def answered_by(other: Fleet, asked: tuple[Asked, ...]) -> tuple[Floats, ...]:
         scaled_misses(house, other.quantiles(features.build(house.series, house.origins, other.steps))[..., MEDIAN])
         for house in asked
     )
+
+
+def daily(asked: tuple[Asked, ...], misses: tuple[Floats, ...]) -> Floats:
+    """Mean over houses of scaled errors by day, in order of days; NaN where no house shows one."""
+    days = np.concatenate([house.series.time_at(house.origins) // DAY_S for house in asked])
+    flat = np.concatenate(misses)
+    seen = np.isfinite(flat)
+    first = int(days.min())
+    count = np.bincount(days[seen] - first, minlength=int(days.max()) - first + 1)
+    total = np.bincount(days[seen] - first, weights=flat[seen], minlength=len(count))
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def scaled_misses(house: Asked, median: Floats) -> Floats:
