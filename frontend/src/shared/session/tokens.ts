@@ -3,8 +3,8 @@
  * The life of a browser session.
  *
  * The refresh token is an HttpOnly cookie that works once, so of all tabs one refreshes at a time (a Web Lock) and tells
- * the others the result (a BroadcastChannel). What is kept in localStorage is the CSRF value, which says nothing about the
- * cookie, and the user as last seen.
+ * the others the result (a BroadcastChannel). Beside it stands a cookie with the CSRF value, which comes and goes with it;
+ * localStorage keeps the user as last seen, for the time when the server cannot be reached.
  */
 import { api, ApiProblem, queryClient, take, type Schemas } from '@/shared/api'
 import { setCredentials } from '@/shared/api/transport'
@@ -27,14 +27,12 @@ const channel = typeof BroadcastChannel === 'undefined' ? null : new BroadcastCh
 let tokens: Tokens | null = null
 let renewing: Promise<Tokens | null> | null = null
 
-interface Kept {
-  csrf: string
-  user: User
-}
+/** The CSRF value; null: this browser has no session. */
+const csrf = (): string | null => /(?:^|; )gridx_csrf=([^;]+)/.exec(document.cookie)?.[1] ?? null
 
-function kept(): Kept | null {
+function keptUser(): User | null {
   try {
-    return JSON.parse(localStorage.getItem(KEPT) ?? 'null') as Kept | null
+    return JSON.parse(localStorage.getItem(KEPT) ?? 'null') as User | null
   } catch {
     return null
   }
@@ -64,15 +62,14 @@ function end(): void {
 /** Take over the tokens of a sign-in or a refresh, for all tabs. */
 export function enter(answer: Schemas['TokensOut']): void {
   const next = { accessToken: answer.accessToken, expiresAt: Date.parse(answer.expiresAt), user: answer.user }
-  if (answer.csrfToken) localStorage.setItem(KEPT, JSON.stringify({ csrf: answer.csrfToken, user: answer.user } satisfies Kept))
+  localStorage.setItem(KEPT, JSON.stringify(answer.user))
   hold(next)
   channel?.postMessage({ kind: 'tokens', tokens: next } satisfies Message)
 }
 
 /** Show a change of the user's own data everywhere at once. */
 export function updateUser(user: User): void {
-  const held = kept()
-  if (held) localStorage.setItem(KEPT, JSON.stringify({ ...held, user }))
+  localStorage.setItem(KEPT, JSON.stringify(user))
   if (tokens) {
     tokens = { ...tokens, user }
     channel?.postMessage({ kind: 'tokens', tokens } satisfies Message)
@@ -88,11 +85,11 @@ async function exclusively<T>(work: () => Promise<T>): Promise<T> {
 }
 
 async function askForTokens(): Promise<Tokens | null> {
-  const held = kept()
-  if (held === null) return null
+  const value = csrf()
+  if (value === null) return null
   try {
-    const answer = await take(api.POST('/api/auth/refresh', { params: {}, headers: { 'X-CSRF-Token': held.csrf } }))
-    enter(answer)
+    // keepalive: the answer's cookies arrive even when the page is left meanwhile
+    enter(await take(api.POST('/api/auth/refresh', { headers: { 'X-CSRF-Token': value }, keepalive: true })))
     return tokens
   } catch (problem) {
     if (problem instanceof ApiProblem && !problem.isPassing) {
@@ -100,7 +97,8 @@ async function askForTokens(): Promise<Tokens | null> {
       channel?.postMessage({ kind: 'ended' } satisfies Message)
       return null
     }
-    setSession({ status: 'away', user: held.user })
+    const user = keptUser()
+    setSession(user ? { status: 'away', user } : { status: 'anonymous', user: null })
     throw problem
   }
 }
@@ -120,7 +118,7 @@ function renew(refused?: string): Promise<Tokens | null> {
 async function currentToken(): Promise<string | null> {
   const held = fresh(tokens)
   if (held) return held.accessToken
-  if (tokens === null && kept() === null) return null
+  if (tokens === null && csrf() === null) return null
   try {
     return (await renew())?.accessToken ?? null
   } catch (problem) {
@@ -140,12 +138,11 @@ export function startSession(): void {
     if (data.kind === 'tokens') hold(data.tokens)
     else end()
   })
-  const held = kept()
-  if (held === null) {
+  if (csrf() === null) {
     setSession({ status: 'anonymous', user: null })
     return
   }
-  setSession({ status: 'starting', user: held.user })
+  setSession({ status: 'starting', user: keptUser() })
   renew().catch(() => undefined) // the session says `away`
   addEventListener('online', () => {
     if (getSession().status === 'away') renew().catch(() => undefined)
@@ -159,11 +156,10 @@ export async function resumeSession(): Promise<void> {
 
 /** End the session on the server and in every tab. */
 export async function signOut(): Promise<void> {
-  const held = kept()
   try {
     const live = fresh(tokens)
     const token = live ? { Authorization: `Bearer ${live.accessToken}` } : {}
-    await api.POST('/api/auth/logout', { headers: { 'X-CSRF-Token': held?.csrf ?? '', ...token } })
+    await api.POST('/api/auth/logout', { headers: { 'X-CSRF-Token': csrf() ?? '', ...token } })
   } finally {
     end()
     channel?.postMessage({ kind: 'ended' } satisfies Message)

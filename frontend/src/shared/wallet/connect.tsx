@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Wallet as WalletSign } from 'lucide-react'
 import { useState, type ReactNode } from 'react'
-import { ApiProblem } from '@/shared/api'
 import { Button, EmptyState, ProblemNotice } from '@/shared/ui'
 import { useWallet } from './useWallet'
 
@@ -10,7 +9,14 @@ export function ConnectWallet({ onConnected }: { onConnected?: (address: `0x${st
   const { connectors, connect } = useWallet()
   const [busy, setBusy] = useState<string | null>(null)
   const [problem, setProblem] = useState<unknown>(null)
-  if (connectors.length === 0) return <ProblemNotice error={new ApiProblem(404, 'wallet.none', 'No wallet')} />
+  if (connectors.length === 0) {
+    return (
+      <p className="rounded-xl border border-line bg-raised p-4 text-sm text-muted">
+        <span className="block font-medium text-fg">No wallet was found in this browser</span>
+        Install one that follows EIP-6963, such as MetaMask or Rabby, and load this page again.
+      </p>
+    )
+  }
   return (
     <div className="space-y-3">
       {problem !== null && <ProblemNotice error={problem} />}
