@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The market's bulk statements: whole batches as arrays, one round trip each. The benchmark runs the same text."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.db import raw
+
+Read = Callable[..., Awaitable[Sequence[Any]]]
+"""Rows of a statement with its parameters: `Database.read`, or `fetch` of a session whose changes count already."""
 
 TRADE_COLUMNS = (
     ("id", "uuid"), ("trade_id", "bytea"), ("kind", "smallint"), ("seller_address", "bytea"),

@@ -30,7 +30,7 @@ from backend.market.book import queries
 from backend.market.book.errors import BookOutOfStep, OrderEnded
 from backend.market.book.matching import Turn
 from backend.market.book.memory import BookMemory, Shelf
-from backend.market.book.types import BookKey, BookRow, Ended, LastLook, Placed
+from backend.market.book.types import BookKey, BookRow, Ended, Judge, LastLook, Placed
 from backend.market.book.writing import write
 from backend.market.orders.types import NewOrder, OrderState
 
@@ -80,8 +80,9 @@ class Engine:
         self._last_look = last_look
         self._shelf = Shelf()
         self._queue: list[_Waiting[Any]] = []
-        self._taken = asyncio.Event()
-        self._taken.set()
+        self._locking = False
+        self._useful = asyncio.Event()
+        self._useful.set()
         self._draining: asyncio.Task[None] | None = None
 
     async def place(self, order: NewOrder) -> Placed:
@@ -95,8 +96,8 @@ class Engine:
         return await self._ask(key, _Cancel(key, order_id), answer)
 
     async def ready(self) -> None:
-        """Return once nobody waits for the next group: what is handed in earlier would only wait here."""
-        await self._taken.wait()
+        """Return while nobody waits for the next group, or one can still be joined; else orders would only wait."""
+        await self._useful.wait()
 
     def forget(self) -> None:
         """Throw all memory away, as a restart does."""
@@ -104,7 +105,7 @@ class Engine:
 
     async def _ask(self, key: BookKey, act: NewOrder | _Cancel, answer: asyncio.Future[T]) -> T:
         self._queue.append(_Waiting(key, act, answer))
-        self._taken.clear()
+        self._tell()
         if self._draining is None or self._draining.done():
             self._draining = asyncio.get_running_loop().create_task(self._drain())
         return await answer
@@ -119,9 +120,14 @@ class Engine:
         group = list(itertools.islice(filter(wanted, self._queue), room))
         taken = set(map(id, group))
         self._queue = [waiting for waiting in self._queue if id(waiting) not in taken]
-        if not self._queue:
-            self._taken.set()
+        self._tell()
         return group
+
+    def _tell(self) -> None:
+        if self._locking or not self._queue:
+            self._useful.set()
+        else:
+            self._useful.clear()
 
     async def _handle(self, group: list[_Waiting[Any]]) -> None:
         """Do what a group asks; when that fails, its halves, so that whoever is at fault fails alone."""
@@ -154,14 +160,14 @@ class Engine:
             async with self._db.begin() as session:
                 await queries.make_books(session, unknown)
         async with self._db.begin() as session:
-            rows = await queries.lock_books(session, keys)
+            rows = await self._lock(session, keys)
             await failpoint("book.after_lock")
             # Who came for these books while their locks were waited for need not wait for the next group.
             group += self._take(lambda waiting: waiting.key in rows, room=GROUP_LIMIT - len(group))
             now = utc_now()
-            memories = await remember(session, rows.values(), self._shelf)
+            memories, judge = await self._look(session, rows, group)
             turns = {key: Turn(row, memories[key]) for key, row in rows.items()}
-            refused = await self._refusals(session, group, turns, now)
+            refused = _refusals(group, turns, judge, now)
             outcomes = [
                 refused.get(index) or _do(turns[waiting.key], waiting.act) for index, waiting in enumerate(group)
             ]
@@ -172,23 +178,43 @@ class Engine:
         self._shelf.trim()
         return outcomes
 
-    async def _refusals(
-        self, session: AsyncSession, group: Sequence[_Waiting[Any]], turns: Mapping[BookKey, Turn], now: datetime
-    ) -> dict[int, Refusal]:
-        """Why orders of the group must not be placed, by their place in it."""
-        refused: dict[int, Refusal] = {}
-        sound: list[tuple[int, NewOrder]] = []
-        for index, waiting in enumerate(group):
-            if isinstance(waiting.act, NewOrder):
-                try:
-                    turns[waiting.key].check(waiting.act, now)
-                    sound.append((index, waiting.act))
-                except Refusal as refusal:
-                    refused[index] = refusal
-        if sound:
-            last = await self._last_look(session, [order for _, order in sound])
-            refused |= {index: last[order.id] for index, order in sound if order.id in last}
-        return refused
+    async def _lock(self, session: AsyncSession, keys: Collection[BookKey]) -> dict[BookKey, BookRow]:
+        self._locking = True
+        self._tell()
+        try:
+            return await queries.lock_books(session, keys)
+        finally:
+            self._locking = False
+            self._tell()
+
+    async def _look(
+        self, session: AsyncSession, rows: Mapping[BookKey, BookRow], group: Sequence[_Waiting[Any]]
+    ) -> tuple[dict[BookKey, BookMemory], Judge]:
+        """Bring memory up to date and look at new orders: at once, on two connections, because others wait."""
+        new = [waiting.act for waiting in group if isinstance(waiting.act, NewOrder)]
+        looking = asyncio.ensure_future(self._last_look(self._db.read, new))
+        try:
+            memories = await remember(session, rows.values(), self._shelf)
+            return memories, await looking
+        finally:
+            looking.cancel()
+
+
+def _refusals(
+    group: Sequence[_Waiting[Any]], turns: Mapping[BookKey, Turn], judge: Judge, now: datetime
+) -> dict[int, Refusal]:
+    """Why orders of the group must not be placed, by their place in it."""
+    refused: dict[int, Refusal] = {}
+    sound: list[tuple[int, NewOrder]] = []
+    for index, waiting in enumerate(group):
+        if isinstance(waiting.act, NewOrder):
+            try:
+                turns[waiting.key].check(waiting.act, now)
+                sound.append((index, waiting.act))
+            except Refusal as refusal:
+                refused[index] = refusal
+    last = judge([order for _, order in sound])
+    return refused | {index: last[order.id] for index, order in sound if order.id in last}
 
 
 def _do(turn: Turn, act: NewOrder | _Cancel) -> Placed | Ended | Refusal:

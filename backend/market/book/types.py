@@ -7,15 +7,16 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlmodel.ext.asyncio.session import AsyncSession
-
 from backend.core.errors import Refusal
 from backend.market.clearing.fees import Fees
 from backend.market.clearing.types import Level, Order, Rule, Side
 from backend.market.orders.types import NewOrder, OrderKind, OrderState
+from backend.market.sql import Read
 
-LastLook = Callable[[AsyncSession, Sequence[NewOrder]], Awaitable[Mapping[UUID, Refusal]]]
-"""What refuses orders under the lock of their books: refusals by order id. Nothing it reads about them can change."""
+Judge = Callable[[Sequence[NewOrder]], Mapping[UUID, Refusal]]
+"""Says which orders, of those that were looked at, must not be placed: refusals by order id."""
+LastLook = Callable[[Read, Sequence[NewOrder]], Awaitable[Judge]]
+"""Looks at orders under the lock of their books: nothing that it reads about them can change meanwhile."""
 
 
 class BookKey(NamedTuple):

@@ -66,10 +66,11 @@ async def prepare(db: Database, chain: Chain, wanted: Wanted, *, now: datetime) 
         order = await _order(session, chain, wanted, now)
         check_form(SignedOrder(order, b"", wanted.kind), chain.contract_address)
         digest = order_hash(order, domain_of(chain))
-        facts = (await gather(partial(fetch, session), chain.id, [order], now=now))[0]
+        read = partial(fetch, session)
+        facts = (await gather(read, chain.id, [order], now=now))[0]
         submitted = Submitted(wanted.user_id, SignedOrder(order, b"", wanted.kind), digest)
         checked = check(submitted, facts, chain=chain.id, contract=chain.contract_address, now=now)
-        for refusal in (await last_look(session, [checked])).values():
+        for refusal in (await last_look(read, [checked]))([checked]).values():
             raise refusal
         await failpoint("orders.draft_before_commit")
     return Draft(order, wanted.kind, digest, typed_data(order, domain_of(chain)))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """All that intake must know of many orders, in one query: wallets, meters, houses, rules, lanes, factors."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from backend.emissions.types import Basis
 from backend.market.orders.rules import COLUMNS, read_row
 from backend.market.orders.typed_data import Order
 from backend.market.orders.types import MarketRules, Venue, at
-from backend.market.sql import fetch
+from backend.market.sql import Read, fetch
 
 # The factor of an interval: of those that cover it, the latest that was in effect 31 days before; else the first.
 _INTERVAL_FACTOR = """
@@ -47,10 +47,6 @@ LEFT JOIN emission_factors f ON f.chain = $1 AND f.factor_id = o.factor_id
 LEFT JOIN books b ON b.chain = $1 AND b.community = m.community AND b.delivery_start = o.delivery_start
 ORDER BY o.n
 """  # noqa: S608  # constants of this package
-
-
-Read = Callable[..., Awaitable[Sequence[Any]]]
-"""Rows of a statement with its parameters: `Database.read`, or `fetch` of a session whose changes count already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What only the lock of a book makes certain about new orders: slot, capacity, cancels on chain, an island's cap."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from typing import Any
 from uuid import UUID
-
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.errors import Refusal
 from backend.core.units import wh_to_kwh
+from backend.market.book.types import Judge
 from backend.market.islands import rules as islands
 from backend.market.orders.errors import CancelledOnChain, OrderReplayed, OverCapacity, SlotUsed
 from backend.market.orders.lanes import CANCELS_OF, cancel_topics, read_cancel
 from backend.market.orders.types import NewOrder
-from backend.market.sql import fetch
+from backend.market.sql import Read
 
 # An open order counts whole; one that has ended counts for what it traded.
 _COMMITTED = """
@@ -46,16 +47,14 @@ ORDER BY o.n
 """  # noqa: S608  # constants of the market
 
 
-async def last_look(session: AsyncSession, orders: Sequence[NewOrder]) -> dict[UUID, Refusal]:
-    """Which of `orders`, all of one chain, must not be placed, and why, by their ids. The others may be, all of them.
+async def last_look(read: Read, orders: Sequence[NewOrder]) -> Judge:
+    """See what only the lock makes certain about `orders`, all of one chain; what it returns judges them.
 
-    The caller holds the lock of their books and inserts the others in the same transaction; orders are judged in their
-    sequence, so that what one takes of a house's capacity or slots is gone for the next.
+    The caller holds the lock of their books, and inserts those that are not refused before he lets it go.
     """
     if not orders:
-        return {}
-    seen = await fetch(
-        session,
+        return lambda judged: {}
+    seen = await read(
         _LOOK,
         orders[0].chain,
         [order.order_hash for order in orders],
@@ -67,10 +66,19 @@ async def last_look(session: AsyncSession, orders: Sequence[NewOrder]) -> dict[U
         [order.community for order in orders],
         [cancel_topics(order.maker, order.slot >> 3) for order in orders],
     )
+    return partial(_judge, {order.id: row for order, row in zip(orders, seen, strict=True)})
+
+
+def _judge(seen: Mapping[UUID, Any], orders: Sequence[NewOrder]) -> dict[UUID, Refusal]:
+    """Which of `orders` must not be placed, and why, by their ids. The others may be, all of them.
+
+    Orders are judged in their sequence, so that what one takes of a house's capacity or slots is gone for the next.
+    """
     refused: dict[UUID, Refusal] = {}
     slots: set[tuple[bytes, int, datetime]] = set()
     taken: dict[tuple[UUID, datetime, bool], int] = {}
-    for order, row in zip(orders, seen, strict=True):
+    for order in orders:
+        row = seen[order.id]
         slot = order.maker, order.slot, order.delivery_start
         side = order.house_id, order.delivery_start, order.is_bid
         refusal = (

@@ -8,6 +8,7 @@ its maker in the same transaction.
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -103,7 +104,7 @@ async def place(db: Database, order: NewOrder, *, now: datetime) -> Placed:
         row = await book.lock_book(session, BookKey(order.chain, order.community, order.delivery_start))
         if not row.is_open(now):
             raise GateClosed(server_time=now, gate_closes=row.closes_at, delivery_start=order.delivery_start)
-        refused = await last_look(session, [order])
+        refused = (await last_look(partial(fetch, session), [order]))([order])
         if refused:
             raise refused[order.id]
         values = [getattr(order, name) for name in STORED]
