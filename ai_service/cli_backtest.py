@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--rounds",
     type=click.IntRange(1, 5000),
-    default=300,
+    default=400,
     show_default=True,
     help="Rounds of boosting; fewer are quicker.",
 )
@@ -76,7 +76,7 @@ def _source(options: dict[str, Any]) -> Source:
     )
 
 
-def _alone(path: Path, source: Source, skip_days: int, settings: dict[str, int], quiet: bool) -> dict[str, Any]:
+def _alone(path: Path, source: Source, skip_days: int, settings: dict[str, Any], quiet: bool) -> dict[str, Any]:
     from ai_service.forecasting import backtest as engine
     from ai_service.forecasting import data, report
 
@@ -90,7 +90,7 @@ def _alone(path: Path, source: Source, skip_days: int, settings: dict[str, int],
 
 
 def _together(
-    path: Path, source: Source, column: str, skip_days: int, settings: dict[str, int], quiet: bool
+    path: Path, source: Source, column: str, skip_days: int, settings: dict[str, Any], quiet: bool
 ) -> dict[str, Any]:
     from ai_service.forecasting import data, many, report
 
@@ -138,3 +138,31 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@click.command()
+@click.option("--data", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("ai_service"), show_default=True)
+@click.option("--days", multiple=True, type=click.IntRange(1), default=(60, 180), show_default=True, help="Origins.")
+@click.option("--only", multiple=True, help="Names of sets; all unless given.")
+@click.option("--rounds", type=click.IntRange(1, 5000), default=400, show_default=True)
+@click.option("--again", is_flag=True, help="Run what the file of runs holds already, too.")
+def report(folder: Path, out: Path, days: tuple[int, ...], only: tuple[str, ...], rounds: int, again: bool) -> None:
+    """Back-test the public data sets and write MODELS.md with its charts; runs are kept and gone on with."""
+    from ai_service.forecasting import measured, models_page, sets
+
+    wanted = [one for one in sets.SETS if not only or one.name in only]
+    unknown = set(only) - {one.name for one in sets.SETS}
+    if unknown:
+        known = ", ".join(one.name for one in sets.SETS)
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}: known sets are {known}", param_hint="--only")
+    runs = out / "models" / "runs.json"
+    runs.parent.mkdir(parents=True, exist_ok=True)
+    if again:
+        gone = {f"{one.name}/" for one in wanted}
+        kept = {key: told for key, told in measured.load(runs).items() if not key.startswith(tuple(gone))}
+        measured.save(runs, kept)
+    for one in wanted:
+        for origins in sorted(set(days)):
+            measured.measure(one, folder, days=origins, path=runs, rounds=rounds, say=click.echo)
+    click.echo(str(models_page.write(out, measured.load(runs))))

@@ -37,6 +37,7 @@ WARM_DAYS = 14  # readings before the first origin that is learned from: what lo
 LONGEST_HORIZON_H = 168
 REFERENCES = ("ses", "seasonal_naive_day", "seasonal_naive_week")
 ENSEMBLE = "ensemble"
+ENSEMBLE_ALONE = "ensemble_alone"  # what the series' own readings give, where other series were learned from too
 MARGIN = 0.03  # a single model is chosen over the ensemble only when better by this much: small leads are luck
 
 Forecaster = Callable[[Series, Ints, int], Floats]
@@ -148,6 +149,8 @@ def run(
     pool = tuple(name for name in answers if name not in REFERENCES)
     before = features.known(raw, plan.validation[:, None] + np.arange(plan.steps), np.full(len(plan.validation), first))
     answers[ENSEMBLE], shares = _ensemble(answers, before, pool)
+    if peers:
+        answers[ENSEMBLE_ALONE], _ = _ensemble(answers, before, tuple(name for name in pool if name not in peers))
     choice = choose(answers, before)
     answers = {
         name: replace(answer, quantiles=_quantiles(answer, actual, plan, raw.per_day))

@@ -22,11 +22,11 @@ from ai_service.forecasting.types import Floats
 THREADS = 2
 CLIP = 5.0
 SPREAD_LEVELS = (0.1, 0.9)
-ROUNDS = 300
+ROUNDS = 400
 SETTINGS: dict[str, Any] = {
-    "learning_rate": 0.05,
-    "num_leaves": 31,
-    "min_data_in_leaf": 40,
+    "learning_rate": 0.04,
+    "num_leaves": 15,
+    "min_data_in_leaf": 100,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
     "feature_fraction": 0.4,

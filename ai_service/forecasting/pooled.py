@@ -16,7 +16,7 @@ import lightgbm
 import numpy as np
 
 from ai_service.forecasting import features
-from ai_service.forecasting.models import ROUNDS, THREADS, ask, boost
+from ai_service.forecasting.models import ROUNDS, ask, boost
 from ai_service.forecasting.types import DAY_S, Floats, Ints, Series
 
 NAME = "pooled"
@@ -71,7 +71,7 @@ def teach(
     if np.isfinite(every).sum() < LEAST_ROWS:
         return None
     aim = np.clip(every, -CLIP, CLIP)
-    return boost(np.concatenate(rows), aim, objective="l1", rounds=rounds, num_threads=THREADS)
+    return boost(np.concatenate(rows), aim, objective="l1", rounds=rounds)
 
 
 def lessons(one: Student, frame: features.Frame, moment_s: int) -> tuple[features.Frame, Floats]:

@@ -13,13 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 from ai_service.cli import main
-from ai_service.forecasting import backtest, data, errors, features, pooled
+from ai_service.forecasting import backtest, data, errors, features, pooled, statistical
 from tests.ai_service.forecasting.makers import make_series, make_table, make_values
 
 ROUNDS = 20
 
 
-def make_student(seed: int, days: int = 120) -> pooled.Student:
+def make_student(seed: int, days: int = 100) -> pooled.Student:
     series = make_series(days, seed=seed)
     plan = backtest.plan_of(len(series), 24, steps=24, days=14)
     return pooled.Student(series, plan.training, plan.scored, plan.steps)
@@ -27,7 +27,7 @@ def make_student(seed: int, days: int = 120) -> pooled.Student:
 
 @pytest.fixture(scope="module")
 def group():
-    return {f"home {seed}": make_student(seed) for seed in (1, 2, 3)}
+    return {f"home {seed}": make_student(seed) for seed in (1, 2)}
 
 
 def test_answers__homes_alike__each_is_forecast_well(group):
@@ -72,8 +72,9 @@ def _file(folder: Path, homes: int, days: int) -> Path:
     return path
 
 
-def test_backtest_command__several_series__tells_each_and_the_mean(tmp_path: Path):
-    options = ["--csv", str(_file(tmp_path, 2, 70)), "--time-column", "time", "--value-column", "value"]
+def test_backtest_command__several_series__tells_each_and_the_mean(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(statistical, "NAMES", ())  # the slow ones have tests of their own
+    options = ["--csv", str(_file(tmp_path, 2, 64)), "--time-column", "time", "--value-column", "value"]
     options += ["--series-column", "home", "--days", "3", "--skip-days", "5", "--rounds", "5", "--json"]
 
     done = CliRunner().invoke(main, ["backtest", *options])
@@ -84,7 +85,7 @@ def test_backtest_command__several_series__tells_each_and_the_mean(tmp_path: Pat
     assert list(told["series"]) == ["h1", "h2"]
     assert pooled.NAME in told["series"]["h1"]["models"]
     assert told["mean"]["mase"] == pytest.approx(sum(chosen) / 2, rel=1e-4)
-    assert told["series"]["h1"]["from"].startswith("2024-03-03")
+    assert told["series"]["h1"]["from"].startswith("2024-02-26")
     assert done.output.count("leak check: clean") == 2
 
 
