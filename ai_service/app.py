@@ -25,6 +25,8 @@ from ai_service.forecasts.service import Forecasts
 from ai_service.houses import Houses
 from ai_service.identity import Identities
 from ai_service.limits import Limiter
+from ai_service.market import router as market
+from ai_service.market.service import Market
 from ai_service.settings import Settings
 from ai_service.solar import router as solar
 
@@ -59,6 +61,7 @@ def create_app(
         state.forecasts = Forecasts(
             Houses(state.backend, service_key=own_key), Catalogue(settings.cities), most_values=settings.limit_values
         )
+        state.market = Market(state.forecasts)
         state.weather_http = httpx.AsyncClient(
             base_url=settings.weather_url, timeout=BACKEND_TIMEOUT_S, transport=weather
         )
@@ -82,6 +85,7 @@ def create_app(
     app.include_router(router.router)
     app.include_router(solar.router)
     app.include_router(forecasts.router)
+    app.include_router(market.router)
     _document(app)
     app.add_middleware(GZipMiddleware, minimum_size=1400)
     app.add_middleware(around.Around)

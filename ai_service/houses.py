@@ -18,7 +18,7 @@ from typing import Any, Literal
 import httpx
 import numpy as np
 
-from ai_service.errors import Forbidden, NotFound, TooMany, Unauthenticated, Unavailable
+from ai_service.errors import Forbidden, NotFound, Refusal, TooMany, Unauthenticated, Unavailable
 from ai_service.forecasting.types import Floats
 from ai_service.identity import Asker, ScopeMissing
 
@@ -187,7 +187,7 @@ class Houses:
         seen: frozenset[str] = self._hold(key, frozenset(found))
         return seen
 
-    async def public(self, path: str, params: Mapping[str, str], missing: NotFound) -> Any:
+    async def public(self, path: str, params: Mapping[str, str], missing: Refusal) -> Any:
         """What the backend tells everybody. Raises `missing`, BackendAway."""
         return await self._get(path, {}, params, missing)
 
@@ -216,7 +216,7 @@ class Houses:
         return dict(self._own)
 
     async def _get(
-        self, path: str, headers: Mapping[str, str], params: Mapping[str, str], missing: NotFound | Forbidden
+        self, path: str, headers: Mapping[str, str], params: Mapping[str, str], missing: Refusal
     ) -> dict[str, Any]:
         try:
             answer = await self._http.get(path, params=dict(params), headers=dict(headers))
@@ -233,7 +233,7 @@ class Houses:
         raise BackendAway(status=answer.status_code)
 
 
-def _refuse(answer: httpx.Response, missing: NotFound | Forbidden) -> None:
+def _refuse(answer: httpx.Response, missing: Refusal) -> None:
     """Raise what fits a refusal of the backend. What this service's own key may not do is not the caller's fault."""
     if answer.status_code in (400, 404, 422):
         raise missing

@@ -94,7 +94,7 @@ class Stack:
         self._children: dict[str, Process] = {}
         self._metrics_ports: dict[str, int] = {}
         self._settler: dict[str, str] = {}  # key of the relayer, which no other process is given
-        self._forecaster_key: str | None = None  # of the AI service; no other process is given it
+        self._forecaster_key: str | None = None  # the AI service's alone
         self._deployment: Process | None = None
         self._lock: IO[str] | None = None
         self.postgres: PostgresServer | None = None
@@ -236,10 +236,10 @@ class Stack:
 
     def _is_ready(self, name: str) -> bool:
         """api and AI service answer; follower, relay and relayer serve their metrics; the worker says so in its log."""
-        child = self._children[name]
         if name in self._metrics_ports:
             return is_listening(self._metrics_ports[name])
         if name == "worker":
+            child = self._children[name]
             return child.running and " ready." in child.tail(40, since_start=True)
         return is_healthy(self.env["AI_SERVICE_URL"] if name == "ai" else self.api_url)
 
@@ -263,8 +263,7 @@ class Stack:
                 needed += tuple(name for name in DATABASE_URLS.values() if name != "DATABASE_URL")
             if "relayer" in self.process_names and not values.get("GRIDX_RELAYER_KEYSTORE"):
                 needed += (settler.KEY,)
-            if "ai" in self.process_names:
-                needed += (forecaster.KEY,)
+            needed += (forecaster.KEY,) if "ai" in self.process_names else ()
             keys.require(values, needed)
         self._settler = {name: values.pop(name) for name in settler.NAMES if values.get(name)}
         values.setdefault("GRIDX_API_HOST", LOOPBACK)
@@ -342,7 +341,7 @@ class Stack:
         await asyncio.to_thread(upgrade, self.database_url("owner"))
 
     async def _equip_forecaster(self) -> None:
-        if "ai" in self.process_names and self._forecaster_key is not None:
+        if "ai" in self.process_names and self._forecaster_key:
             await forecaster.equip(self.database_url("service"), self._forecaster_key)
 
     def _begin_deployment(self) -> None:

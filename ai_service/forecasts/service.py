@@ -23,7 +23,7 @@ from ai_service.forecasts.engine import Fallback, Forecast
 from ai_service.forecasts.errors import LevelInvalid, SeriesTooLong, SeriesTooOld, SeriesUneven, SubjectInvalid
 from ai_service.forecasts.schemas import ForecastIn, SeriesIn
 from ai_service.forecasts.town import Coherent, Town, assemble, coherent
-from ai_service.houses import RESOLUTIONS, House, Houses, Quantity
+from ai_service.houses import RESOLUTIONS, House, Houses, Quantity, Readings
 
 HISTORY_DAYS = {900: 49, 1800: 70, 3600: 98}
 OLDEST_S = 7 * DAY_S
@@ -78,13 +78,24 @@ class Forecasts:
 
     async def of_community(self, org_id: str, quantity: Quantity, *, step_s: int, steps: int, now: datetime) -> OfTown:
         """A community's coming intervals: the sum of its houses' parts."""
-        start = ceiling(now, step_s)
-        town = await self._town(org_id, quantity, start=start, now=now, step_s=step_s)
+        community = await self.houses.own_community(org_id)
+        readings = await self.readings(org_id, quantity, step_s=step_s, now=now)
+        return await self.of_readings(readings, zone=community.time_zone, steps=steps, start=ceiling(now, step_s))
+
+    async def of_readings(self, readings: list[Readings], *, zone: str, steps: int, start: datetime) -> OfTown:
+        """The sum of houses from `start` on, and each house's part in it."""
+        town = await asyncio.to_thread(assemble, readings, zone=zone)
         skip = skip_to(town.total, start)
         found = await self._batcher.ask(Job(town.total, skip, steps, town.findings))
         parts = await asyncio.to_thread(_parts, town, found, skip)
         moved = found.quantiles + (parts.community - found.median)[:, None]
         return OfTown(replace(found, quantiles=engine.bounded(moved, town.total)), town, parts)
+
+    async def readings(self, org_id: str, quantity: Quantity, *, step_s: int, now: datetime) -> list[Readings]:
+        """One quantity of all houses of a community, as far back as forecasts look."""
+        until = floor(now, step_s)
+        since = until - timedelta(days=HISTORY_DAYS[step_s])
+        return await self.houses.readings(org_id, quantity, since=since, until=until, step_s=step_s)
 
     async def of_series(self, brought: SeriesIn, asked: ForecastIn) -> Forecast:
         """What follows a series that the caller brought."""
@@ -126,19 +137,10 @@ class Forecasts:
         )
         return data.from_table(table, source)
 
-    async def _town(self, org_id: str, quantity: Quantity, *, start: datetime, now: datetime, step_s: int) -> Town:
-        community = await self.houses.own_community(org_id)
-        readings = await self.houses.readings(
-            org_id,
-            quantity,
-            since=start - timedelta(days=HISTORY_DAYS[step_s]),
-            until=floor(now, step_s),
-            step_s=step_s,
-        )
-        return await asyncio.to_thread(assemble, readings, zone=community.time_zone)
-
     async def _borrowed(self, house: House, raw: Series, asked: ForecastIn, *, start: datetime, steps: int) -> Forecast:
-        town = await self._town(house.org_id, asked.quantity, start=start, now=start, step_s=raw.step_s)
+        community = await self.houses.own_community(house.org_id)
+        readings = await self.readings(house.org_id, asked.quantity, step_s=step_of(asked), now=start)
+        town = await asyncio.to_thread(assemble, readings, zone=community.time_zone)
         whole = await self._batcher.ask(Job(town.total, skip_to(town.total, start), steps, town.findings))
         lent = fallback.borrow(raw, town.total, whole.quantiles, houses=len(town.house_ids))
         return replace(
@@ -184,10 +186,14 @@ def subject_of(asked: ForecastIn) -> str:
         raise SubjectInvalid(given=given)
     if not 1 <= asked.horizon_hours <= LONGEST_HORIZON_H:
         raise HorizonInvalid(horizon_hours=asked.horizon_hours)
-    levels = asked.levels
+    check_levels(asked.levels)
+    return given[0]
+
+
+def check_levels(levels: list[int]) -> None:
+    """Raises LevelInvalid."""
     if not levels or len(levels) > MOST_LEVELS or not all(1 <= level <= HIGHEST_LEVEL for level in levels):
         raise LevelInvalid(levels=levels[: MOST_LEVELS + 1])
-    return given[0]
 
 
 def step_of(asked: ForecastIn) -> int:

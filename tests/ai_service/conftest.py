@@ -15,6 +15,9 @@ from ai_service.app import create_app
 from ai_service.settings import Settings
 from backend.accounts.service import equip_forecaster
 from backend.core.clock import utc_now
+from backend.core.db import Database
+from backend.core.limits import Limiter
+from tests.ai_service.towns import Town, make_town
 
 BACKEND = "http://127.0.0.1:3001"
 SERVICE_KEY = "gxk_" + "s" * 43
@@ -74,3 +77,11 @@ async def ai(app: FastAPI, client: httpx.AsyncClient, redis_url: str) -> AsyncIt
         transport = httpx.ASGITransport(app=service, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as http:
             yield Service(service, http, wire, user, {"X-API-Key": read})
+
+
+@pytest.fixture
+async def town(ai: Service, app: FastAPI, client: httpx.AsyncClient, service_db: Database) -> Town:
+    """A community operated by the service's user, without houses. The backend counts no requests."""
+    app.state.limiter = Limiter(app.state.redis, {})
+    me = (await client.get("/api/users/me", headers=ai.user)).json()["data"]
+    return await make_town(service_db, me["id"])
