@@ -9,4 +9,9 @@ export const carbonRoutes = [
     beforeLoad: guarded,
     component: lazyRouteComponent(() => import('./pages/CarbonPage'), 'CarbonPage'),
   }),
+  createRoute({
+    getParentRoute: () => rootRoute,
+    path: '/certificates/$documentId',
+    component: lazyRouteComponent(() => import('./pages/CertificatePage'), 'CertificatePage'),
+  }),
 ] as const

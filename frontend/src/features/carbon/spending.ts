@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/** From what was asked for to what is booked: prepared by the service, checked here, signed by the wallet, posted. */
+import type { Hex } from 'viem'
+import { api, queryClient, take } from '@/shared/api'
+import { scaledText } from '@/shared/format'
+import { carbonDocument, type Asked, type Prepared } from './documents'
+import { placeQuery } from './queries'
+
+export type Stage = 'preparing' | 'signing' | 'booking'
+
+/** What was booked: the id of its document. */
+export interface Booked {
+  documentId: string
+}
+
+interface Steps {
+  asked: Asked
+  userId: string
+  sign: (document: unknown) => Promise<Hex>
+  onStage: (stage: Stage) => void
+}
+
+/** Spend carbon. Throws ApiProblem, or DocumentDiffers when the service prepared something else; then nothing is signed. */
+export async function spend({ asked, userId, sign, onStage }: Steps): Promise<Booked> {
+  onStage('preparing')
+  const path = { user_id: userId }
+  const { account } = asked
+  const carbonKg = scaledText(asked.grams, 3)
+  const [place, prepared] = await Promise.all([
+    queryClient.query({ ...placeQuery, staleTime: 'static' }),
+    take<Prepared>(
+      asked.kind === 'retirement'
+        ? api.GET('/api/carbon-wallet/{user_id}/retirements/prepared', { params: { path, query: { account, carbonKg, reason: asked.reason } } })
+        : api.GET('/api/carbon-wallet/{user_id}/transfers/prepared', { params: { path, query: { account, carbonKg, recipient: asked.recipient } } }),
+    ),
+  ])
+  const document = carbonDocument(asked, prepared, place)
+  onStage('signing')
+  const signature = await sign(document)
+  onStage('booking')
+  const { sequence, previousHash, expiry } = prepared
+  const order = { account, carbonKg, sequence, previousHash, expiry, signature }
+  const booked =
+    asked.kind === 'retirement'
+      ? await take(api.POST('/api/carbon-wallet/{user_id}/retirements', { params: { path }, body: { ...order, reason: asked.reason } }))
+      : await take(api.POST('/api/carbon-wallet/{user_id}/transfers', { params: { path }, body: { ...order, recipient: asked.recipient } }))
+  return { documentId: booked.id }
+}
