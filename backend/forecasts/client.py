@@ -22,6 +22,9 @@ PATHS = {
     "price": "/api/price",
     "solar-forecast": "/api/solar-forecast",
     "energy-mix": "/api/energy-mix",
+    "forecast": "/api/forecast",
+    "forecast/batch": "/api/forecast/batch",
+    "market-analysis": "/api/market-analysis",
 }
 CALLS = Counter("gridx_ai_calls_total", "Questions to the AI service", ("route", "outcome"))
 _PASSED_ON = frozenset({400, 403, 404, 409, 413, 422, 429})

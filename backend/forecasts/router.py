@@ -22,8 +22,27 @@ _FORWARDED = ("authorization", "x-api-key", "x-org-id", "traceparent")
 
 @router.post("/price", response_model=AiAnswerOut, responses=_REFUSALS)
 async def price(body: AiQuestion, request: Request, principal: CurrentUser, db: Db) -> Response:
-    """The price of a demand, explained."""
+    """The price of a demand by the reference rule, or of a community's coming intervals, explained."""
     return await _ask(request, Question("price", body=await request.body()), principal, db)
+
+
+@router.post("/forecast", response_model=AiAnswerOut, responses=_REFUSALS)
+async def forecast(body: AiQuestion, request: Request, principal: CurrentUser, db: Db) -> Response:
+    """What to expect of a house, a community, a city or a series, with intervals and where they come from."""
+    return await _ask(request, Question("forecast", body=await request.body()), principal, db)
+
+
+@router.post("/forecast/batch", response_model=AiAnswerOut, responses=_REFUSALS)
+async def forecast_batch(body: AiQuestion, request: Request, principal: CurrentUser, db: Db) -> Response:
+    """Many forecasts in one call; each is answered or refused by itself."""
+    return await _ask(request, Question("forecast/batch", body=await request.body()), principal, db)
+
+
+@router.get("/market-analysis", response_model=AiAnswerOut, responses=_REFUSALS)
+async def market_analysis(request: Request, principal: CurrentUser, db: Db) -> Response:
+    """Supply, demand, price and carbon of a community's next day or two; parameters as the AI service takes them."""
+    question = Question("market-analysis", params=tuple(request.query_params.multi_items()))
+    return await _ask(request, question, principal, db)
 
 
 @router.post("/energy-mix", response_model=AiAnswerOut, responses=_REFUSALS)

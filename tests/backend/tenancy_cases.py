@@ -139,6 +139,9 @@ CASES: dict[str, Case] = {
     "POST /api/api-keys/introspection": Case((403,), body={"key": "gxk_guess", "clientIp": "127.0.0.1"}),
     # the AI service
     "POST /api/ai/price": Case((503,), body={"demandKwh": "1"}),
+    "POST /api/ai/forecast": Case((503,), body={"houseId": "{south_house}"}),
+    "POST /api/ai/forecast/batch": Case((503,), body={"questions": [{"houseId": "{south_house}"}]}),
+    "GET /api/ai/market-analysis": Case((503,), query={"communityId": "{south_org}"}),
     "POST /api/ai/energy-mix": Case((503,), body={"demandKw": [1]}),
     "GET /api/ai/solar-forecast": Case((503,), query={"lat": "0", "lon": "0", "capacityKwp": "5"}),
     # emission factors, chain

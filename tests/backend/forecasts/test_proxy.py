@@ -3,17 +3,22 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from ai_service.app import create_app as create_ai
 from ai_service.settings import Settings as AiSettings
+from backend.accounts.service import equip_forecaster
+from backend.core.clock import utc_now
 from backend.core.limits import Limiter
 from backend.forecasts import client as clients
 from backend.forecasts.client import AiClient, Question
 from backend.forecasts.service import Forecasts, digest
+from tests.ai_service.towns import make_town
 
+SERVICE_KEY = "gxk_" + "s" * 43
 ORIGIN = "http://127.0.0.1:3001"
 DEMAND = {"demandKwh": "4.5"}
 IMPOSSIBLE = {"demandKw": [5], "imports": {"limitKw": 1, "costPerKwh": 1, "carbonGPerKwh": 1}}
@@ -40,9 +45,10 @@ class Wire(httpx.AsyncBaseTransport):
 
 
 @pytest.fixture
-async def wire(app, redis_url):
+async def wire(app, redis_url, service_db):
     """The real AI service behind the backend's client, which believes its tokens by the backend's own key set."""
-    settings = AiSettings(redis_url=redis_url, backend_url=ORIGIN, issuer=ORIGIN)
+    await equip_forecaster(service_db, SERVICE_KEY, now=utc_now())
+    settings = AiSettings(redis_url=redis_url, backend_url=ORIGIN, issuer=ORIGIN, service_key=SERVICE_KEY)
     service = create_ai(settings, backend=httpx.ASGITransport(app=app))
     async with service.router.lifespan_context(service):
         made = Wire(httpx.ASGITransport(app=service))
@@ -127,6 +133,34 @@ async def test_solar_forecast__parameters__are_passed_on(client, wire, headers):
     answer = await client.get("/api/ai/solar-forecast", params=params, headers=headers)
 
     assert len(answer.json()["data"]["steps"]) == 24
+
+
+async def test_forecast__a_house__is_told_and_goes_on_being_told_with_its_age(
+    app, client, wire, headers, service_db, monkeypatch
+):
+    monkeypatch.setattr(clients, "TIMEOUT_S", 30.0)  # what is late on a busy machine is not what is tested here
+    app.state.forecasts = Forecasts(AiClient("http://127.0.0.1:8000", transport=wire))
+    me = (await client.get("/api/users/me", headers=headers)).json()["data"]["id"]
+    town = await make_town(service_db, me)
+    question = {"houseId": str(await town.house(days=20)), "horizonHours": 24}
+
+    fresh = await client.post("/api/ai/forecast", json=question, headers=headers)
+    unknown = await client.post("/api/ai/forecast", json={"houseId": str(uuid4())}, headers=headers)
+    wire.cut = True
+    stale = await client.post("/api/ai/forecast", json=question, headers=headers)
+
+    assert len(fresh.json()["data"]["steps"]) == 24, fresh.text
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "forecast.house_unknown")
+    assert stale.json()["data"]["steps"] == fresh.json()["data"]["steps"]
+    assert (fresh.json()["data"]["stale"], stale.json()["data"]["stale"]) == (False, True)
+
+
+async def test_market_analysis__community_of_others__is_the_services_own_refusal(client, wire, headers):
+    params = {"communityId": str(uuid4())}
+
+    answer = await client.get("/api/ai/market-analysis", params=params, headers=headers)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "forecast.community_unknown")
 
 
 async def test_ask__one_failure__is_tried_again(client, wire, headers):
