@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
 import { guarded, rootRoute } from '@/shared/routing'
+import { readSearch } from './filters'
 
 export const tradesRoutes = [
   createRoute({
     getParentRoute: () => rootRoute,
     path: '/trades',
     beforeLoad: guarded,
+    validateSearch: readSearch,
     component: lazyRouteComponent(() => import('./pages/TradesPage'), 'TradesPage'),
   }),
   createRoute({
