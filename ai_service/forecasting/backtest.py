@@ -196,8 +196,10 @@ def _learned(series: Series, plan: Plan, build: Builder, rounds: int) -> dict[st
     """Train at each stretch on what was known by its start, and answer for the stretch."""
     medians: dict[str, list[Floats]] = {name: [] for name in MEMBERS}
     spreads: list[Floats] = []
+    whole = build(series, plan.training, plan.steps)
     for stretch in stretches(plan):
-        members = train(series, plan, int(stretch[0]), build, rounds)
+        frame, aims = training_data(series, plan, int(stretch[0]), build, whole)
+        members = fit_members(frame, aims, rounds=rounds)
         found, spread = members.predict(build(series, stretch, plan.steps))
         spreads.append(spread)
         for name in MEMBERS:
@@ -213,11 +215,17 @@ def stretches(plan: Plan) -> list[Ints]:
     return [*before, *after]
 
 
-def training_data(series: Series, plan: Plan, moment: int, build: Builder) -> tuple[features.Frame, Floats]:
-    """Frame and targets of the origins whose targets had all come to pass by `moment`."""
-    origins = plan.training[plan.training + plan.steps <= moment]
+def training_data(
+    series: Series, plan: Plan, moment: int, build: Builder, whole: features.Frame | None = None
+) -> tuple[features.Frame, Floats]:
+    """Frame and targets of the origins whose targets had all come to pass by `moment`.
+
+    `whole` is the frame of all training origins, when it is there already: features know nothing after their origin.
+    """
+    past = plan.training + plan.steps <= moment
+    origins = plan.training[past]
     aims = features.known(series, origins[:, None] + np.arange(plan.steps), np.full(len(origins), moment))
-    return build(series, origins, plan.steps), aims
+    return whole.take(past) if whole else build(series, origins, plan.steps), aims
 
 
 def train(series: Series, plan: Plan, moment: int, build: Builder = features.build, rounds: int = ROUNDS) -> Members:

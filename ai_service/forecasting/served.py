@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ai_service.forecasting import backtest, ensemble, errors, features, intervals, quality
+from ai_service.forecasting import backtest, ensemble, errors, features, intervals, pooled, quality
 from ai_service.forecasting.metrics import QUANTILES
 from ai_service.forecasting.models import MEMBERS, ROUNDS, Members
 from ai_service.forecasting.types import Finding, Floats, Series
@@ -64,7 +64,12 @@ class Served:
 
 
 def prepare(result: backtest.Result, *, rounds: int = ROUNDS) -> Served:
-    """The choice of a back-test, trained up to the end of its series, with the misses of its back-test."""
+    """The choice of a back-test, trained up to the end of its series, with the misses of its back-test.
+
+    Raises ValueError for a back-test whose models learned from other series too: they are no model of one series.
+    """
+    if pooled.NAME in result.answers:
+        raise ValueError("A back-test with a pooled model cannot be served as the model of one series")
     series = quality.check(result.series).series
     answer = result.answers[result.chosen]
     actual = features.targets(result.series, result.plan.scored, result.plan.steps)

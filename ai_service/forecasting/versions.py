@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Version:
     facts: Facts
     sha256: str
     source: str
+    registered_at: datetime
     promoted_at: str | None
     withdrawn_at: str | None
 
@@ -66,6 +67,7 @@ def of_mlflow(found: ModelVersion) -> Version:
         facts=Facts(trained_until=until, **facts),
         sha256=found.tags["sha256"],
         source=str(found.source),
+        registered_at=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
         promoted_at=found.tags.get("promotedAt"),
         withdrawn_at=found.tags.get("withdrawnAt"),
     )

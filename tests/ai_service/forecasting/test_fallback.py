@@ -62,3 +62,19 @@ def test_reconcile__any_forecasts__lie_between_both_sums(count, variance, seed):
     low, high = np.minimum(houses.sum(axis=0), community), np.maximum(houses.sum(axis=0), community)
     assert (moved.sum(axis=0) >= low - 1e-9).all()
     assert (moved.sum(axis=0) <= high + 1e-9).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 8), st.floats(0.01, 100), st.integers(0, 1000))
+def test_reconcile__any_forecasts__are_those_of_the_general_formula(count, variance, seed):
+    random = np.random.default_rng(seed)
+    houses, community = random.uniform(0, 5, (count, 24)), random.uniform(0, 20, 24)
+    own = random.uniform(0.1, 2, count)
+
+    moved = reconcile(houses, community, house_variance=own, community_variance=variance)
+
+    # MinT (Wickramasuriya et al. 2019, theorem 1): S (S' W^-1 S)^-1 S' W^-1 y, with all forecasts below one another.
+    summing = np.vstack([np.ones(count), np.eye(count)])
+    inverse = np.diag(1 / np.append(variance, own))
+    bottom = np.linalg.solve(summing.T @ inverse @ summing, summing.T @ inverse @ np.vstack([community, houses]))
+    assert moved == pytest.approx(bottom, abs=1e-8)

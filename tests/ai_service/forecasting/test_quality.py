@@ -109,6 +109,18 @@ def test_check__a_day_in_watts__is_scaled_and_known_at_its_end():
     assert (checked.series.available[240:264] == series.available[263]).all()
 
 
+def test_check__a_meter_that_changes_to_megawatts__is_scaled_from_that_day_on():
+    def change(values):
+        values[50 * 24 :] /= 1000
+
+    series = with_values(change)
+
+    checked = quality.check(series)
+
+    assert found(checked)["unit_jump"] == 10 * 24
+    assert checked.series.values == pytest.approx(make_series(60).values)
+
+
 def test_check__a_clock_that_moved__is_reported_only():
     def change(values):
         values[56 * 24 :] = np.roll(values[56 * 24 :], 5)
