@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Retire or give carbon: fields, the same in words, the wallet's signature, the result. Loads the wallet's library. */
-import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { CircleCheck, Wallet as WalletSign } from 'lucide-react'
+import { useQueryClient } from '@tanstack/react-query'
+import { CircleCheck } from 'lucide-react'
 import { useState, type ReactNode } from 'react'
-import { getAddress, isAddressEqual, type Address } from 'viem'
+import { getAddress } from 'viem'
+import { SignDocument } from '@/shared/documents/signing'
 import { gramsOf, scaledText, shortHex } from '@/shared/format'
-import { Button, ButtonLink, Facts, Field, Hash, Input, ProblemNotice, Select, Stepper, Textarea, type Step } from '@/shared/ui'
+import { Button, ButtonLink, Field, Hash, Input, Select, Textarea } from '@/shared/ui'
 import { Dialog } from '@/shared/ui/dialog'
 import { useUser } from '@/shared/session'
-import { ChainGate, useWallet, WalletScope } from '@/shared/wallet'
 import { amountProblem, kgToGrams, reasonProblem, recipientProblem, type Asked } from './documents'
 import { walletKey, type CarbonWallet } from './queries'
-import { spend, type Stage } from './spending'
+import { spend } from './spending'
 
 type Kind = Asked['kind']
 const TITLES: Record<Kind, string> = { retirement: 'Retire carbon', transfer: 'Give carbon' }
@@ -21,20 +21,35 @@ const LEADS: Record<Kind, string> = {
 }
 
 export function SpendDialog({ kind, wallet, onClose }: { kind: Kind; wallet: CarbonWallet; onClose: () => void }) {
+  const user = useUser()
+  const client = useQueryClient()
   const [asked, setAsked] = useState<Asked | null>(null)
   return (
     <Dialog open onOpenChange={onClose} title={TITLES[kind]} description={LEADS[kind]}>
       {asked === null ? (
         <Fields kind={kind} wallet={wallet} onAsked={setAsked} />
       ) : (
-        <WalletScope>
-          <ChainGate why="The document is signed by the wallet that holds the carbon. It costs nothing and sends no transaction.">
-            <Signing asked={asked} onBack={() => setAsked(null)} onClose={onClose} />
-          </ChainGate>
-        </WalletScope>
+        <SignDocument
+          account={asked.account}
+          document={kind === 'retirement' ? 'CarbonRetirement' : 'CarbonTransfer'}
+          facts={factsOf(asked)}
+          outcome={kind === 'retirement' ? 'Retired, certificate made' : 'Booked to the other wallet'}
+          work={(tools) => spend(asked, user.id, tools)}
+          onDone={() => void client.invalidateQueries({ queryKey: walletKey })}
+          onBack={() => setAsked(null)}
+          done={({ documentId }) => <Booked asked={asked} documentId={documentId} onClose={onClose} />}
+        />
       )}
     </Dialog>
   )
+}
+
+function factsOf(asked: Asked): [ReactNode, ReactNode][] {
+  return [
+    ['Wallet', <Hash key="account" value={asked.account} />],
+    ['Amount', `${scaledText(asked.grams, 3)} kg (${asked.grams.toLocaleString('en')} grams)`],
+    asked.kind === 'retirement' ? ['What for', asked.reason] : ['To', <Hash key="to" value={asked.recipient} />],
+  ]
 }
 
 function Fields({ kind, wallet, onAsked }: { kind: Kind; wallet: CarbonWallet; onAsked: (asked: Asked) => void }) {
@@ -75,54 +90,6 @@ function Fields({ kind, wallet, onAsked }: { kind: Kind; wallet: CarbonWallet; o
       <div className="flex justify-end border-t border-line pt-4"><Button type="submit">Go on</Button></div>
     </form>
   )
-}
-
-function Signing({ asked, onBack, onClose }: { asked: Asked; onBack: () => void; onClose: () => void }) {
-  const user = useUser()
-  const wallet = useWallet()
-  const client = useQueryClient()
-  const [stage, setStage] = useState<Stage>('preparing')
-  const isRight = wallet.address !== undefined && isAddressEqual(wallet.address, asked.account as Address)
-  const booking = useMutation({
-    mutationFn: () => spend({ asked, userId: user.id, sign: (document) => wallet.signTypedData(document, asked.account as Address), onStage: setStage }),
-    onSuccess: () => client.invalidateQueries({ queryKey: walletKey }),
-  })
-  if (booking.isSuccess) return <Booked asked={asked} documentId={booking.data.documentId} onClose={onClose} />
-  const items: [ReactNode, ReactNode][] = [
-    ['Wallet', <Hash key="account" value={asked.account} />],
-    ['Amount', `${scaledText(asked.grams, 3)} kg (${asked.grams.toLocaleString('en')} grams)`],
-    asked.kind === 'retirement' ? ['What for', asked.reason] : ['To', <Hash key="to" value={asked.recipient} />],
-  ]
-  return (
-    <div className="space-y-4">
-      <p className="text-sm text-muted">Your wallet will show a “{asked.kind === 'retirement' ? 'CarbonRetirement' : 'CarbonTransfer'}” with exactly these values. If it shows others, decline.</p>
-      <Facts items={items} className="rounded-xl border border-line bg-raised p-4" />
-      {!isRight && (
-        <p role="alert" className="flex items-start gap-2 rounded-xl border border-warning/40 bg-warning/10 p-3 text-sm text-warning">
-          <WalletSign className="mt-0.5 size-4 shrink-0" aria-hidden />
-          Choose the account {shortHex(asked.account)} in your wallet: it holds this carbon.
-        </p>
-      )}
-      {(booking.isPending || booking.isError) && <Stepper label="Progress" steps={stepsOf(asked.kind, stage, booking.isError)} />}
-      {booking.isError && <ProblemNotice error={booking.error} />}
-      <div className="flex flex-wrap justify-end gap-2 border-t border-line pt-4">
-        <Button variant="secondary" disabled={booking.isPending} onClick={onBack}>Back</Button>
-        <Button busy={booking.isPending} disabled={!isRight} onClick={() => booking.mutate()}>{booking.isError ? 'Try again' : 'Sign in your wallet'}</Button>
-      </div>
-    </div>
-  )
-}
-
-const STAGES: readonly Stage[] = ['preparing', 'signing', 'booking']
-
-function stepsOf(kind: Kind, stage: Stage, isFailed: boolean): Step[] {
-  const labels: Record<Stage, string> = {
-    preparing: 'Document prepared and checked here',
-    signing: 'Signed by your wallet',
-    booking: kind === 'retirement' ? 'Retired, certificate made' : 'Booked to the other wallet',
-  }
-  const now = STAGES.indexOf(stage)
-  return STAGES.map((one, at) => ({ label: labels[one], state: at < now ? 'done' : at > now ? 'waiting' : isFailed ? 'failed' : 'active' }))
 }
 
 function Booked({ asked, documentId, onClose }: { asked: Asked; documentId: string; onClose: () => void }) {

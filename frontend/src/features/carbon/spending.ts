@@ -1,27 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /** From what was asked for to what is booked: prepared by the service, checked here, signed by the wallet, posted. */
-import type { Hex } from 'viem'
 import { api, queryClient, take } from '@/shared/api'
+import type { SignedWork } from '@/shared/documents/signing'
 import { scaledText } from '@/shared/format'
 import { carbonDocument, type Asked, type Prepared } from './documents'
 import { placeQuery } from './queries'
-
-export type Stage = 'preparing' | 'signing' | 'booking'
 
 /** What was booked: the id of its document. */
 export interface Booked {
   documentId: string
 }
 
-interface Steps {
-  asked: Asked
-  userId: string
-  sign: (document: unknown) => Promise<Hex>
-  onStage: (stage: Stage) => void
-}
-
 /** Spend carbon. Throws ApiProblem, or DocumentDiffers when the service prepared something else; then nothing is signed. */
-export async function spend({ asked, userId, sign, onStage }: Steps): Promise<Booked> {
+export async function spend(asked: Asked, userId: string, { sign, onStage }: Parameters<SignedWork<Booked>>[0]): Promise<Booked> {
   onStage('preparing')
   const path = { user_id: userId }
   const { account } = asked
