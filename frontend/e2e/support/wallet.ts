@@ -13,13 +13,12 @@ interface Call {
   params?: unknown[]
 }
 
-interface Refusal {
-  code: number
-  message: string
+/** What a provider throws (EIP-1193). */
+export class Refusal extends Error {
+  constructor(readonly code: number, message: string) {
+    super(message)
+  }
 }
-
-const REJECTED: Refusal = { code: 4001, message: 'User rejected the request.' }
-const UNKNOWN_CHAIN: Refusal = { code: 4902, message: 'Unrecognized chain ID.' }
 
 export class TestWallet {
   readonly account: PrivateKeyAccount
@@ -30,6 +29,8 @@ export class TestWallet {
   chainId: number
   /** Whether the site may see the account: from the first connection on, or from an earlier visit. */
   permitted = false
+  /** Runs between the wallet's own look at a transaction (its gas, its nonce) and the sending. */
+  beforeSend: () => Promise<void> = () => Promise.resolve()
   private readonly refusals = new Map<string, Refusal>()
 
   constructor(private readonly stack: Stack, key: Hex, chainId = stack.chainId) {
@@ -39,7 +40,7 @@ export class TestWallet {
   }
 
   /** The person declines the next request of this method. */
-  rejectNext(method: string, refusal: Refusal = REJECTED): void {
+  rejectNext(method: string, refusal = new Refusal(4001, 'User rejected the request.')): void {
     this.refusals.set(method, refusal)
   }
 
@@ -100,7 +101,7 @@ export class TestWallet {
   }
 
   private switchTo(chainId: number): null {
-    if (!this.known.has(chainId)) throw UNKNOWN_CHAIN
+    if (!this.known.has(chainId)) throw new Refusal(4902, 'Unrecognized chain ID.')
     this.chainId = chainId
     return null
   }
@@ -108,14 +109,16 @@ export class TestWallet {
   private async send({ to, data, value, gas }: Record<string, Hex | undefined>): Promise<Hex> {
     const chain = defineChain({ id: this.stack.chainId, name: 'local', nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 }, rpcUrls: { default: { http: [this.stack.rpcUrl] } } })
     const client = createWalletClient({ account: this.account, chain, transport: http(this.stack.rpcUrl) })
-    return client.sendTransaction({ to, data, value: value ? BigInt(value) : undefined, gas: gas ? BigInt(gas) : undefined })
+    const request = await client.prepareTransactionRequest({ to, data, value: value ? BigInt(value) : undefined, gas: gas ? BigInt(gas) : undefined })
+    await this.beforeSend()
+    return client.sendTransaction(request)
   }
 
   private async node({ method, params }: Call): Promise<unknown> {
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: params ?? [] })
     const answer = await fetch(this.stack.rpcUrl, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body })
-    const { result, error } = (await answer.json()) as { result?: unknown; error?: Refusal }
-    if (error) throw error
+    const { result, error } = (await answer.json()) as { result?: unknown; error?: { code: number; message: string } }
+    if (error) throw new Refusal(error.code, error.message)
     return result
   }
 }

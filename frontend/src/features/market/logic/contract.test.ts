@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { ApiProblem } from '@/shared/api/problem'
 import published from '../../../../../contracts/abi/EnergyTradeLog.json'
 import { walletProblem } from '@/shared/wallet/errors'
-import { TRADE_LOG_ABI } from './contract'
+import { refusalIn, TRADE_LOG_ABI } from './contract'
 import { KNOWN_REFUSALS, refusal, troubleOf } from './trouble'
 
 const abi = (Array.isArray(published) ? published : (published as { abi: unknown }).abi) as Abi
@@ -57,6 +57,15 @@ describe('troubleOf', () => {
     expect(trouble.code).toBe(code)
     expect(trouble.what).toContain(words)
   })
+})
+
+test.each([
+  ['execution reverted: custom error 0x0987e809: 000000000000', 'EnergyTradeLogOrderCancelled'],
+  ['execution reverted: custom error 0x00000000', null],
+  ['execution reverted at 0x00000000000000000000000000000000000000aa', null],
+  ['execution reverted', null],
+])('refusalIn %j is %s', (text, name) => {
+  expect(refusalIn(text)).toBe(name)
 })
 
 test('an error without words of its own is still readable', () => {

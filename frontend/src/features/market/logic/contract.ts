@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The functions and refusals of the trade log that the market page meets. A test holds them against the contract's ABI. */
-import { parseAbi } from 'viem'
+import { parseAbi, toFunctionSelector } from 'viem'
 
 export const TRADE_LOG_ABI = parseAbi([
   'struct Order { address maker; address taker; bool isBid; uint64 meter; uint32 deliveryStart; uint32 expiry; uint32 energyWh; uint32 minFillWh; uint40 pricePerKwh; uint32 factorId; uint16 slot; uint16 deliveryMinutes; }',
@@ -27,3 +27,13 @@ export const TRADE_LOG_ABI = parseAbi([
   'error EnergyTradeLogFactorNotValid(uint32 factorId, uint256 validFrom, uint256 validTo, uint256 deliveryStart)',
   'error EnergyTradeLogFactorRegion(uint32 factorId, bytes4 factorRegion, bytes4 meterRegion)',
 ])
+
+const BY_SELECTOR = new Map(
+  TRADE_LOG_ABI.filter((item) => item.type === 'error').map((item) => [toFunctionSelector(`${item.name}(${item.inputs.map(({ type }) => type).join(',')})`), item.name]),
+)
+
+/** The refusal that a wallet's text mentions: some keep the revert's data to themselves and only quote its selector. */
+export function refusalIn(text: string): string | null {
+  const [selector] = /0x[0-9a-f]{8}(?=[^0-9a-f]|$)/i.exec(text) ?? []
+  return selector === undefined ? null : (BY_SELECTOR.get(selector.toLowerCase() as `0x${string}`) ?? null)
+}

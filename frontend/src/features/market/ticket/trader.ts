@@ -6,7 +6,7 @@ import { publicActions, type Address, type Hex } from 'viem'
 import { ApiProblem, type Schemas } from '@/shared/api'
 import type { Config } from '@/shared/config'
 import { walletProblem } from '@/shared/wallet'
-import { TRADE_LOG_ABI } from '../logic/contract'
+import { refusalIn, TRADE_LOG_ABI } from '../logic/contract'
 import { forEncoding, readOrder } from '../logic/order'
 
 export type Reservation = Schemas['ReservationOut']
@@ -82,6 +82,8 @@ async function told<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    throw walletProblem(error)
+    const problem = walletProblem(error)
+    const name = refusalIn(problem.message)
+    throw name === null ? problem : new ApiProblem(422, 'wallet.reverted', problem.message, { name })
   }
 }
