@@ -30,6 +30,7 @@ CHANCE = 0.999  # an index that chance exceeds less often than once in a thousan
 TOLERANCE = 0.5  # standard deviations of daily errors: a smaller rise is weather
 ALARM = 10.0  # standard deviations: with independent errors one false alarm in e^(2 * 0.5 * 10) days
 LEAST_DAYS = 7
+NOTICED = 0.1  # of the mean error: where days hardly differ, a smaller unit would call a trifle an alarm
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ def profile(frame: Frame, daily_errors: Floats) -> Profile:
     edges = {name: [float(f"{edge:.6g}") for edge in np.nanquantile(_column(frame, name), share)] for name in WATCHED}
     seen = daily_errors[np.isfinite(daily_errors)]
     deviation = float(seen.std(ddof=1)) if len(seen) > 1 else float("inf")
-    return Profile(edges, float(seen.mean()), max(deviation, 1e-9))
+    mean = float(seen.mean())
+    return Profile(edges, mean, max(deviation, NOTICED * mean))
 
 
 def judge(known: Profile, frame: Frame, daily_errors: Floats) -> Verdict:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from itertools import islice
 from multiprocessing import connection, get_context, parent_process
 
@@ -26,19 +26,19 @@ def local(workers: int) -> Engine:
     """`workers` processes of this machine, one thread each."""
 
     def run(work: Iterable[Shard], files: ModelFiles) -> Iterator[tuple[int, list[Answer]]]:
-        waiting = iter(work)
         pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=(files,))
         with pool:
-            running: dict[Future[list[Answer]], int] = {}
-            for shard in islice(waiting, AHEAD * workers):
-                running[pool.submit(_forecast, shard)] = shard.number
-            while running:
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    number = running.pop(future)
-                    for shard in islice(waiting, 1):
-                        running[pool.submit(_forecast, shard)] = shard.number
-                    yield number, future.result()
+            yield from _in_turn(lambda shard: pool.submit(_forecast, shard), work, workers)
+
+    return run
+
+
+def threads(workers: int) -> Engine:
+    """`workers` threads of this process, for a worker whose processes may have no children of their own."""
+
+    def run(work: Iterable[Shard], files: ModelFiles) -> Iterator[tuple[int, list[Answer]]]:
+        with ThreadPoolExecutor(workers) as pool:
+            yield from _in_turn(lambda shard: pool.submit(shards.forecast, shard, files), work, workers)
 
     return run
 
@@ -71,6 +71,20 @@ def ray(address: str | None, workers: int) -> Engine:
                 cluster.shutdown()
 
     return run
+
+
+def _in_turn(
+    submit: Callable[[Shard], Future[list[Answer]]], work: Iterable[Shard], workers: int
+) -> Iterator[tuple[int, list[Answer]]]:
+    """Answers as they are ready; only AHEAD shards for each worker are on their way."""
+    waiting = iter(work)
+    running = {submit(shard): shard.number for shard in islice(waiting, AHEAD * workers)}
+    while running:
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            number = running.pop(future)
+            running |= {submit(shard): shard.number for shard in islice(waiting, 1)}
+            yield number, future.result()
 
 
 def _begin(files: ModelFiles) -> None:

@@ -30,9 +30,12 @@ class TrainingSettings(BaseSettings):
     models_held: int = Field(default=HELD, ge=1, description="models in memory")
     redis_url: str | None = Field(default=None, validation_alias="REDIS_URL")
 
+    backend_url: str = Field(default="http://127.0.0.1:3001", description="where readings of houses are asked")
+    service_key: SecretStr | None = Field(default=None, description="API key of the forecasting service")
+
     promotion_margin: float = Field(default=0.01, ge=0, lt=1, description="share by which a version has to be better")
     promotion_days: int = Field(default=7, ge=1, description="days that neither version had learned from")
-    retrain_days: int = Field(default=7, ge=1, description="age at which the worker trains a model anew")
+    retrain_days: int = Field(default=7, ge=0, description="age at which the worker trains a model anew")
     plan: Path | None = Field(
         default=None, description="JSON list of what the worker trains and watches; empty: nothing"
     )

@@ -15,7 +15,7 @@ from ai_service.alerts import Alerts
 from ai_service.forecasting import errors, features, metrics, quality
 from ai_service.forecasting.registry import Registry
 from ai_service.forecasting.served import Served
-from ai_service.forecasting.types import DAY_S, Floats, Series
+from ai_service.forecasting.types import DAY_S, Floats, Ints, Series
 from ai_service.forecasting.versions import Model
 from ai_service.training import drift, fleet, trial
 from ai_service.training.drift import Profile, Verdict
@@ -38,7 +38,7 @@ def watch(registry: Registry, name: str, houses: Mapping[str, Series], alerts: A
             "No house has a whole day after the readings that the model learned from", model=name
         )
     steps = model.version.facts.steps
-    frame = fleet.stack([features.build(house.series, house.origins, steps) for house in asked])
+    frame = fleet.stack([features.build(house.series, _inputs_at(model, house), steps) for house in asked])
     misses = tuple(trial.scaled_misses(house, _medians(model.trained, house)) for house in asked)
     verdict = drift.judge(known, frame, trial.daily(asked, misses))
     DRIFTED.labels(name).set(int(verdict.drifted))
@@ -82,6 +82,13 @@ def _asked(model: Model, house: Series) -> Asked | None:
         return None
     scale = metrics.mase_scale(house.values[:first], house.per_day)
     return Asked(checked.series, house, origins, scale) if scale > 0 else None
+
+
+def _inputs_at(model: Model, house: Asked) -> Ints:
+    """Origins at which inputs are compared: those of a fleet's training turn through the hours of the day."""
+    if isinstance(model.trained, Served):
+        return house.origins
+    return fleet.origins_of(house.series, int(house.origins[0]), int(house.origins[-1]))
 
 
 def _medians(trained: Any, house: Asked) -> Floats:

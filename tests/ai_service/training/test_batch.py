@@ -32,7 +32,7 @@ def facts(trained):
 
 
 def as_model(trained):
-    return Model(Version("homes", 1, facts(trained), "sha", "place", None, None), trained)
+    return Model(Version("homes", 1, facts(trained), "sha", "place", datetime.now(UTC), None, None), trained)
 
 
 def here(work, files):
