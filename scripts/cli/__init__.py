@@ -43,6 +43,7 @@ COMMANDS = {
         "backend/market/clearing/checking.py",
         "scripts.cli.market:market",
     ),
+    "ai": Entry("Models of the running stack: train, promote, drift, …", "ai_service/cli.py", "scripts.cli.plain:ai"),
     "admin": Entry("Super admins: create.", "backend/accounts/people.py", "scripts.cli.admin:admin"),
     "doctor": Entry("What is missing, and how to get it.", "scripts/doctor.py", "scripts.cli.plain:doctor"),
     "reset": Entry("Throw the local chain and database away.", "scripts/cli/reset.py", "scripts.cli.reset:reset"),

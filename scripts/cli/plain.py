@@ -41,4 +41,5 @@ doctor = _program("doctor", [str(ROOT / "scripts" / "doctor.py")], "What is miss
 demo = _program("demo", ["-m", "scripts.demo.main"], "A community's trading day, audited.")
 deploy = _program("deploy", ["-m", "scripts.deploy"], "Deploy the contracts.", with_stack=True)
 audit = _program("audit", ["-m", "backend.audit.cli", "audit"], "Rebuild and compare.", with_stack=True)
+ai = _program("ai", ["-m", "ai_service.cli"], "The gridx-ai command on the running stack.", with_stack=True)
 verify = _program("verify", ["-m", "backend.audit.cli", "verify"], "Verify a proof bundle.", with_stack=True)
