@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 GRIDX = .venv/bin/gridx
 N ?= 100
 
-.PHONY: help setup demo test up check faults mutants reset doctor
+.PHONY: help setup ready demo test up check faults mutants reset doctor
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -12,13 +12,16 @@ help: ## this list
 setup: ## prepare everything; leaves .venv/bin/gridx
 	@$(PYTHON) scripts/setup.py
 
-demo: setup ## a trading day on the embedded stack, then the audit
+ready:
+	@$(PYTHON) scripts/setup.py --without-browser
+
+demo: ready ## a trading day on the embedded stack, then the audit
 	@$(GRIDX) demo
 
 test: setup ## the whole test suite
 	@scripts/test
 
-up: setup ## keep the stack running, data under .gridx/
+up: ready ## keep the stack running, data under .gridx/
 	@$(GRIDX) up
 
 check: setup ## formatting, types, layers, contract scanner

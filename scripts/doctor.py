@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NEEDED_DISK_GB = 4
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+NEEDED_DISK_GB = 5
 NEEDED_MEMORY_GB = 3
 
 
@@ -67,8 +68,12 @@ def _prepared() -> Iterator[Finding]:
         ("Python packages", ROOT / ".venv" / "gridx.stamp"),
         ("node packages", ROOT / "node_modules" / ".gridx.stamp"),
         ("compiled contracts", ROOT / ".build" / "contracts.stamp"),
+        ("web app", ROOT / "frontend" / "dist" / "index.html"),
     ):
         yield Finding(name, path.exists(), "prepared" if path.exists() else "not prepared", "make setup")
+    browser = os.environ.get("GRIDX_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    cure = "apt-get install chromium, or name one in GRIDX_CHROMIUM; only the tests of the web app need it"
+    yield Finding("Chromium", bool(browser), browser or "missing", cure, required=False)
     anvil = list((ROOT / "node_modules" / "@foundry-rs").glob("anvil-*/bin/anvil"))
     yield Finding("anvil", bool(anvil), _version([str(anvil[0]), "--version"]) if anvil else "missing", "make setup")
 

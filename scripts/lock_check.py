@@ -40,26 +40,28 @@ def python_problems() -> list[str]:
     return problems
 
 
-def node_problems() -> list[str]:
-    """What is wrong between package.json and package-lock.json."""
-    wanted = json.loads((ROOT / "package.json").read_text())
-    locked = json.loads((ROOT / "package-lock.json").read_text())["packages"]
+def node_problems(folder: Path) -> list[str]:
+    """What is wrong between package.json and package-lock.json of a folder."""
+    wanted = json.loads((folder / "package.json").read_text())
+    lock_file = folder / "package-lock.json"
+    locked = json.loads(lock_file.read_text())["packages"]
+    lock = lock_file.relative_to(ROOT)
     problems = []
     for kind in ("dependencies", "devDependencies", "optionalDependencies"):
         if wanted.get(kind, {}) != locked[""].get(kind, {}):
-            problems.append(f"package-lock.json: other {kind} than package.json: run npm install")
+            problems.append(f"{lock}: other {kind} than package.json: run npm install")
     for name, package in locked.items():
         here = all(PLATFORM[key] in package.get(key, [PLATFORM[key]]) for key in PLATFORM)
         if name and here and not package.get("integrity"):
-            problems.append(f"package-lock.json: {name} has no integrity")
+            problems.append(f"{lock}: {name} has no integrity")
         if "resolved" in package:
-            problems.append(f"package-lock.json: {name} names an address")
+            problems.append(f"{lock}: {name} names an address")
     return problems
 
 
 def main() -> int:
     """0 when lock files and requirements agree."""
-    problems = [*python_problems(), *node_problems()]
+    problems = [*python_problems(), *node_problems(ROOT), *node_problems(ROOT / "frontend")]
     print("\n".join(problems) if problems else "the lock files hold what is asked for")
     return 1 if problems else 0
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prepare a fresh machine: virtual environment from the hash-locked file, node packages, compiled contracts.
+"""Prepare a fresh machine: virtual environment from the hash-locked file, node packages, contracts, web app, browser.
 
 Runs on the bare Python 3.11 of the machine, standard library only. Each part is skipped while its inputs are what they
 were when it was last done. `gridx doctor` says what is missing.
@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / "requirements.lock"
+WEB = ROOT / "frontend"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MINIMUM_NODE = 20
 
 
@@ -52,11 +54,11 @@ def once(label: str, stamp: Path, value: str, work: Callable[[], None]) -> bool:
     return True
 
 
-def run(command: list[str], *, hint: str, extra: Mapping[str, str] | None = None) -> None:
-    """Run quietly; raise SetupFailed with the output and a hint when it fails."""
+def run(command: list[str], *, hint: str, extra: Mapping[str, str] | None = None, folder: Path = ROOT) -> None:
+    """Run quietly in `folder`; raise SetupFailed with the output and a hint when it fails."""
     environment = {**os.environ, **(extra or {})}
     environment.pop("VIRTUAL_ENV", None)
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = (done.stdout + done.stderr).strip().splitlines()
         output = "\n".join(lines if len(lines) <= 30 else [*lines[:15], "…", *lines[-15:]])
@@ -130,10 +132,43 @@ def make_environment() -> None:
     run([*project, "--config-settings", "editable_mode=compat", "-e", str(ROOT)], hint="")
 
 
-def install_node_packages() -> None:
+def install_node_packages(folder: Path = ROOT) -> None:
     """npm ci without anyone's install scripts: the packages bring ready binaries."""
     hint = "Is the npm registry reachable? `npm config get registry` shows the one in use."
-    run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], hint=hint)
+    run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], hint=hint, folder=folder)
+
+
+def build_web_app() -> None:
+    """The files that the backend serves at `/`."""
+    run(["npm", "run", "build"], hint="Does `npm run types` in frontend/ pass?", folder=WEB)
+
+
+def web_sources() -> list[Path]:
+    """What the build of the web app is made from."""
+    single = [WEB / name for name in ("index.html", "vite.config.ts", "tsconfig.json", "package-lock.json")]
+    return [*single, *(path for part in ("src", "public") for path in (WEB / part).rglob("*") if path.is_file())]
+
+
+def install_browser() -> None:
+    """Chromium for the tests of the web app, as Debian's package; says what to do where that is not possible."""
+    if os.environ.get("GRIDX_CHROMIUM") or any(map(shutil.which, BROWSERS)):
+        return
+    apt = shutil.which("apt-get")
+    if apt is None or os.geteuid() != 0:
+        print(
+            "setup: no Chromium was found; the tests of the web app need one. Run `apt-get install chromium` as root, "
+            "or name one in GRIDX_CHROMIUM. Everything else works without it."
+        )
+        return
+    print("setup: Chromium …", flush=True)
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    hint = "The tests of the web app need Chromium: apt-get install chromium, or name one in GRIDX_CHROMIUM"
+    install = [apt, "install", "-y", "-q", "--no-install-recommends", "chromium"]
+    try:
+        run(install, hint=hint, extra=quiet)
+    except SetupFailed:
+        run([apt, "update", "-q"], hint=hint, extra=quiet)
+        run(install, hint=hint, extra=quiet)
 
 
 def compile_contracts() -> None:
@@ -147,6 +182,17 @@ def compile_contracts() -> None:
     ]
     with ThreadPoolExecutor(len(commands)) as side_by_side:
         list(side_by_side.map(lambda command: run(command, hint="Do the contracts compile?", extra=compiler), commands))
+
+
+def prepare_web() -> bool:
+    """The web app's packages and its build."""
+    files = [WEB / "package.json", WEB / "package-lock.json"]
+    stamp = WEB / "node_modules" / ".gridx.stamp"
+    done = once("packages of the web app", stamp, fingerprint(files), lambda: install_node_packages(WEB))
+    built = WEB / "node_modules" / ".gridx-build.stamp"
+    if not (WEB / "dist" / "index.html").exists():
+        built.unlink(missing_ok=True)
+    return once("web app", built, fingerprint(web_sources()), build_web_app) or done
 
 
 def main() -> int:
@@ -167,6 +213,9 @@ def main() -> int:
         )
         sources = [*ROOT.glob("contracts/**/*.sol"), ROOT / "ape-config.yaml", *node_files]
         done |= once("contracts", ROOT / ".build" / "contracts.stamp", fingerprint(sources), compile_contracts)
+        done |= prepare_web()
+        if "--without-browser" not in sys.argv:
+            install_browser()
     except SetupFailed as problem:
         print(f"setup failed: {problem}", file=sys.stderr)
         return 1

@@ -56,11 +56,11 @@ export const test = base.extend<Fixtures>({
   // eslint-disable-next-line no-empty-pattern -- Playwright reads the names of fixtures here
   stack: async ({}, use) => use(stackOf()),
   baseURL: async ({ stack }, use) => use(stack.url),
-  visitor: async ({ browser, stack, contextOptions, viewport, locale, timezoneId }, use) => {
+  visitor: async ({ browser, stack, contextOptions, viewport, locale, timezoneId, serviceWorkers }, use) => {
     const contexts: BrowserContext[] = []
     await use(async (who, options = {}) => {
       const known = typeof who === 'string' ? stack.people[who] : { ...stack.people.dora, name: 'Stranger', key: who.key, houseId: null, userId: null }
-      const context = await browser.newContext({ ...contextOptions, viewport, locale, timezoneId, baseURL: stack.url })
+      const context = await browser.newContext({ ...contextOptions, viewport, locale, timezoneId, serviceWorkers, baseURL: stack.url })
       contexts.push(context)
       const wallet = new TestWallet(stack, known.key, options.chainId)
       await wallet.install(context)
@@ -76,10 +76,10 @@ export const test = base.extend<Fixtures>({
       return found
     })
   },
-  official: async ({ browser, stack, viewport, locale, timezoneId }, use) => {
+  official: async ({ browser, stack, viewport, locale, timezoneId, serviceWorkers }, use) => {
     const contexts: BrowserContext[] = []
     await use(async (who) => {
-      const context = await browser.newContext({ viewport, locale, timezoneId, baseURL: stack.url })
+      const context = await browser.newContext({ viewport, locale, timezoneId, serviceWorkers, baseURL: stack.url })
       contexts.push(context)
       const { email, password } = stack[who]
       const body = { data: { email, password }, headers: BROWSER }

@@ -4,6 +4,7 @@ import { Link, useSearch } from '@tanstack/react-router'
 import { lazy, Suspense } from 'react'
 import { Button, Field, Input, ProblemNotice, Skeleton } from '@/shared/ui'
 import { signInByEmail, useEnter } from '../enter'
+import { entries } from '../form'
 import { Gate, Or } from '../Gate'
 
 const SignInByWallet = lazy(() => import('../SignInByWallet'))
@@ -30,8 +31,8 @@ export function SignInPage() {
         className="space-y-4"
         onSubmit={(event) => {
           event.preventDefault()
-          const form = new FormData(event.currentTarget)
-          signIn.mutate({ email: String(form.get('email')), password: String(form.get('password')) })
+          const { email, password } = entries(event.currentTarget)
+          signIn.mutate({ email, password })
         }}
       >
         {signIn.isError && <ProblemNotice error={signIn.error} />}
