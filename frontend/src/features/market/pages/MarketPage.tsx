@@ -70,14 +70,14 @@ function Floor({ community, intervals }: { community: Community; intervals: read
         value={start}
         onChange={(interval) => void navigate({ search: { interval }, replace: true, resetScroll: false })}
       />
-      <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_24rem]">
-        <div className="space-y-4">
-          <BookCard community={community} interval={start} onPick={pick} />
-          <PriceCard community={community} />
+      <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem] xl:grid-cols-[minmax(0,1fr)_24rem]">
+        <BookCard community={community} interval={start} onPick={pick} />
+        <div className="lg:sticky lg:top-20 lg:col-start-2 lg:row-span-2 lg:row-start-1">
+          <Suspense fallback={<CardSkeleton lines={9} />}>
+            <Desk part="ticket" community={community} interval={chosen} form={form} change={change} />
+          </Suspense>
         </div>
-        <Suspense fallback={<CardSkeleton lines={9} />}>
-          <Desk part="ticket" community={community} interval={chosen} form={form} change={change} />
-        </Suspense>
+        <PriceCard community={community} />
       </div>
       <Suspense fallback={<CardSkeleton lines={4} />}>
         <Desk part="lists" community={community} interval={chosen} form={form} change={change} />

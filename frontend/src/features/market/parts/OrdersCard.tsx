@@ -58,15 +58,15 @@ export function OrdersCard({ community }: { community: Community }) {
 
 function OrdersTable({ orders, community, onCancel }: { orders: readonly Order[]; community: Community; onCancel: (order: Order) => void }) {
   return (
-    <Table label="Your orders">
+    <Table label="Your orders" className="max-sm:[&_td]:px-1.5 max-sm:[&_th]:px-1.5">
       <thead>
         <tr>
           <Th>Delivery</Th>
-          <Th>Side</Th>
+          <Th className="max-sm:hidden">Side</Th>
           <Th num>kWh</Th>
           <Th num className="max-sm:hidden">Traded</Th>
           <Th num>{community.currency}/kWh</Th>
-          <Th>State</Th>
+          <Th className="max-sm:hidden">State</Th>
           <Th><span className="sr-only">Cancel</span></Th>
         </tr>
       </thead>
@@ -75,14 +75,20 @@ function OrdersTable({ orders, community, onCancel }: { orders: readonly Order[]
           const [label, tone] = STATES[order.state]
           return (
             <tr key={order.id}>
-              <Td className="whitespace-nowrap tabular-nums">{formatInterval(order.deliveryStart, order.deliveryMinutes)}</Td>
-              <Td>
-                <Badge tone={order.side === 'bid' ? 'buy' : 'sell'}>{order.side === 'bid' ? 'buy' : order.venue === 'direct' ? 'sell, direct' : 'sell'}</Badge>
+              <Td className="whitespace-nowrap tabular-nums">
+                {formatInterval(order.deliveryStart, order.deliveryMinutes)}
+                <span className="mt-1 flex gap-1 sm:hidden">
+                  <SideBadge order={order} />
+                  {order.state !== 'OPEN' && <Badge tone={tone}>{label}</Badge>}
+                </span>
+              </Td>
+              <Td className="max-sm:hidden">
+                <SideBadge order={order} />
               </Td>
               <Td num>{groupedText(whOf(order.energyKwh), 3, 3)}</Td>
               <Td num className="max-sm:hidden">{groupedText(whOf(order.matchedKwh) + whOf(order.takenKwh), 3, 3)}</Td>
               <Td num>{groupedText(microOf(order.pricePerKwh), 6, 4)}</Td>
-              <Td>
+              <Td className="max-sm:hidden">
                 <Badge tone={tone}>{label}</Badge>
               </Td>
               <Td className="text-right">
@@ -98,6 +104,10 @@ function OrdersTable({ orders, community, onCancel }: { orders: readonly Order[]
       </tbody>
     </Table>
   )
+}
+
+function SideBadge({ order: { side, venue } }: { order: Order }) {
+  return <Badge tone={side === 'bid' ? 'buy' : 'sell'}>{side === 'bid' ? 'buy' : venue === 'direct' ? 'sell, direct' : 'sell'}</Badge>
 }
 
 /** Orders of the book end at once; a direct offer ends by a transaction of its maker. */

@@ -33,11 +33,11 @@ export function OffersCard({ community, interval }: { community: Community; inte
           Bid in the order book instead, or come back: this list is kept current.
         </EmptyState>
       ) : (
-        <Table label="Direct offers">
+        <Table label="Direct offers" className="max-sm:[&_td]:px-1.5 max-sm:[&_th]:px-1.5">
           <thead>
             <tr>
               <Th>Delivery</Th>
-              <Th num>kWh left</Th>
+              <Th num>kWh</Th>
               <Th num>{community.currency}/kWh</Th>
               <Th num className="max-sm:hidden">All of it</Th>
               <Th><span className="sr-only">Buy</span></Th>
