@@ -46,6 +46,13 @@ class RefreshReused(Unauthenticated):
     title = "The refresh token was used before; its session was ended"
 
 
+class SessionNotFound(NotFound):
+    """There is no such session of this user, or it has ended."""
+
+    code = "auth.session_not_found"
+    title = "There is no such session; it may have ended"
+
+
 class CsrfMismatch(Forbidden):
     """The cookie came without the header that only our own pages can send."""
 

@@ -12,7 +12,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts.errors import UserNotFound
 from backend.accounts.models import Membership, Organization, RefreshToken, User, Wallet
+from backend.accounts.types import LivingSession
 from backend.core.db import raw
+
+MOST_SESSIONS = 100
 
 
 async def act_as(session: AsyncSession, user_id: UUID) -> None:
@@ -82,6 +85,24 @@ async def token_by_hash(session: AsyncSession, digest: bytes, *, lock: bool = Fa
     query = select(RefreshToken).where(col(RefreshToken.token_hash) == digest)
     query = query.with_for_update().execution_options(populate_existing=True) if lock else query
     return (await session.exec(query)).one_or_none()
+
+
+async def living_sessions(session: AsyncSession, user_id: UUID, now: datetime) -> list[LivingSession]:
+    """Families of refresh tokens with one that still works."""
+    started = func.min(RefreshToken.issued_at)
+    refreshed = func.max(RefreshToken.issued_at)
+    living = func.count().filter(
+        col(RefreshToken.used_at).is_(None), col(RefreshToken.revoked_at).is_(None), col(RefreshToken.expires_at) > now
+    )
+    query = (
+        select(RefreshToken.family_id, started, refreshed, func.max(RefreshToken.expires_at))
+        .where(col(RefreshToken.user_id) == user_id)
+        .group_by(col(RefreshToken.family_id))
+        .having(living > 0)
+        .order_by(refreshed.desc())
+        .limit(MOST_SESSIONS)
+    )
+    return [LivingSession(*row) for row in (await session.exec(query)).all()]
 
 
 async def newest_token(session: AsyncSession, family_id: UUID) -> RefreshToken:

@@ -145,6 +145,16 @@ class PasswordIn(ApiModel):
     new_password: Password
 
 
+class SessionOut(ApiModel):
+    """A session of the user; `isCurrent` is the one that asks."""
+
+    id: UUID
+    started_at: datetime
+    refreshed_at: datetime
+    expires_at: datetime
+    is_current: bool
+
+
 class EmailIn(ApiModel):
     """The account's e-mail, with its password; an account that signs in by wallet alone gets both."""
 

@@ -35,7 +35,7 @@ from backend.accounts.people import (
 from backend.accounts.principals import PrincipalReader
 from backend.accounts.queries import owners_at, wallet_history
 from backend.accounts.retention import expire_audit_log, expire_credentials
-from backend.accounts.sessions import end_session, end_session_by_token, refresh
+from backend.accounts.sessions import end_one_of, end_session, end_session_by_token, list_sessions, refresh
 from backend.accounts.sign_in import (
     NewUser,
     SignedIn,
@@ -80,6 +80,7 @@ __all__ = [
     "create_organization",
     "create_super_admin",
     "delete_user",
+    "end_one_of",
     "end_session",
     "end_session_by_token",
     "equip_forecaster",
@@ -93,6 +94,7 @@ __all__ = [
     "list_members",
     "list_memberships",
     "list_organizations",
+    "list_sessions",
     "list_users",
     "list_wallets",
     "make_accounts",

@@ -9,11 +9,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts import auditlog, queries
 from backend.accounts.config import Accounts
-from backend.accounts.errors import RefreshInvalid, RefreshReused
+from backend.accounts.errors import RefreshInvalid, RefreshReused, SessionNotFound
 from backend.accounts.events import SessionEnded
 from backend.accounts.models import RefreshToken, User
 from backend.accounts.tokens import hash_secret, new_secret
-from backend.accounts.types import Tokens
+from backend.accounts.types import LivingSession, Tokens
 from backend.core import outbox
 from backend.core.db import Actor, Database
 from backend.core.ids import uuid7
@@ -60,6 +60,20 @@ async def refresh(
             return user, tokens, (await queries.wallets_of(session, [user.id]))[user.id]
         await _end(session, current.user_id, current.family_id, reason="refresh token reused", now=now)
     raise RefreshReused
+
+
+async def list_sessions(db: Database, *, user_id: UUID, now: datetime) -> list[LivingSession]:
+    """The user's sessions that can still be refreshed, the one used last first."""
+    async with db.begin(Actor(user_id=user_id)) as session:
+        return await queries.living_sessions(session, user_id, now)
+
+
+async def end_one_of(db: Database, *, user_id: UUID, session_id: UUID, now: datetime) -> None:
+    """End a session that the user sees in the list; raises SessionNotFound."""
+    async with db.begin(Actor(user_id=user_id)) as session:
+        if session_id not in {one.id for one in await queries.living_sessions(session, user_id, now)}:
+            raise SessionNotFound(session_id=session_id)
+        await _end(session, user_id, session_id, reason="ended by its user", now=now)
 
 
 async def end_session(db: Database, *, user_id: UUID, session_id: UUID, now: datetime) -> None:

@@ -104,6 +104,16 @@ class Community:
 
 
 @dataclass(frozen=True, slots=True)
+class LivingSession:
+    """A session that can be refreshed: when it began, was refreshed last and ends if nobody refreshes it."""
+
+    id: UUID
+    started_at: datetime
+    refreshed_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Tokens:
     """What a sign-in hands out; only the hash of `refresh_token` is stored."""
 

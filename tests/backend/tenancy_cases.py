@@ -113,6 +113,8 @@ CASES: dict[str, Case] = {
         (401, 409), body={"email": "south-owner@example.org", "password": "long enough now"}
     ),
     "GET /api/audit-log": Case((200,), query=PAGE_SIZE),
+    "GET /api/users/me/sessions": Case((200,)),
+    "DELETE /api/users/me/sessions/{south_session}": Case((404,)),
     "GET /api/users/me/wallets": Case((200,)),
     "POST /api/users/me/wallets": Case((409,), body={"nonce": "{south_nonce}", "signature": HEX}),
     "POST /api/users/me/wallets/challenge": Case((201,), body={"address": ADDRESS}),

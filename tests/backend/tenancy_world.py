@@ -89,7 +89,9 @@ async def make_world(app: FastAPI, client: httpx.AsyncClient) -> World:
         now=now,
     )
     typed = await service.challenge(app.state.db, app.state.accounts, user_id=owner, address=b"\x08" * 20, now=now)
+    sessions = await service.list_sessions(app.state.db, user_id=owner, now=now)
     world.ids |= {
+        "south_session": str(sessions[0].id),
         "north_org": str(north),
         "south_org": str(south),
         "south_wallet": format_address(wallet),

@@ -15,6 +15,7 @@ from backend.accounts.errors import (
     PasswordWeak,
     ReplacementNotFound,
     ReplacementOpen,
+    SessionNotFound,
     SignatureInvalid,
     UserNotFound,
     WalletBusy,
@@ -33,6 +34,7 @@ from backend.accounts.schemas import (
     MembershipsOut,
     PasswordIn,
     ReplacementOut,
+    SessionOut,
     UserIn,
     UserOut,
     WalletOut,
@@ -112,6 +114,29 @@ async def set_email(body: EmailIn, principal: CurrentUser, db: Db) -> UserOut:
             now=utc_now(),
         )
     )
+
+
+@router.get("/me/sessions", responses=refusals(*SIGNED_IN))
+async def list_sessions(principal: CurrentUser, db: Db) -> list[SessionOut]:
+    """Where the user is signed in, the session used last first."""
+    found = await service.list_sessions(db, user_id=principal.user_id, now=utc_now())
+    return [
+        SessionOut(
+            id=one.id,
+            started_at=one.started_at,
+            refreshed_at=one.refreshed_at,
+            expires_at=one.expires_at,
+            is_current=one.id == principal.session_id,
+        )
+        for one in found
+    ]
+
+
+@router.delete("/me/sessions/{session_id}", status_code=204, responses=refusals(*SIGNED_IN, SessionNotFound))
+async def end_session(session_id: UUID, principal: CurrentUser, db: Db) -> Response:
+    """End a session; its access tokens and live updates end at once."""
+    await service.end_one_of(db, user_id=principal.user_id, session_id=session_id, now=utc_now())
+    return Response(status_code=204)
 
 
 @router.get("/me/wallets", responses=refusals(*SIGNED_IN))

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.accounts import service
-from backend.accounts.errors import RefreshInvalid, RefreshReused
+from backend.accounts.errors import RefreshInvalid, RefreshReused, SessionNotFound
 from backend.accounts.principals import PrincipalReader
 from tests.backend.accounts.helpers import ALICE, BOB, NOON, count, events, sign_in
 
@@ -187,3 +187,31 @@ async def test_read_principal__many_at_once__each_gets_the_own_answer(db, servic
     found = await asyncio.gather(*(reader.read(one.user.id, one.tokens.session_id) for one in (ended, living) * 20))
 
     assert [one and one.user_id for one in found] == [None, living.user.id] * 20
+
+
+async def test_list_sessions__two_of_which_one_ended__shows_the_living(db, accounts):
+    first, second = await sign_in(db, accounts, ALICE), await sign_in(db, accounts, ALICE)
+    await service.refresh(db, accounts, second.tokens.refresh_token, now=LATER)
+    await service.end_session(db, user_id=first.user.id, session_id=first.tokens.session_id, now=LATER)
+
+    found = await service.list_sessions(db, user_id=first.user.id, now=LATER)
+
+    assert [(one.id, one.started_at, one.refreshed_at) for one in found] == [(second.tokens.session_id, NOON, LATER)]
+
+
+async def test_end_one_of__somebody_elses__is_not_found_and_lives_on(db, accounts):
+    alice, bob = await sign_in(db, accounts, ALICE), await sign_in(db, accounts, BOB)
+
+    with pytest.raises(SessionNotFound):
+        await service.end_one_of(db, user_id=bob.user.id, session_id=alice.tokens.session_id, now=LATER)
+
+    assert len(await service.list_sessions(db, user_id=alice.user.id, now=LATER)) == 1
+
+
+async def test_end_one_of__ones_own__cannot_be_refreshed(db, accounts):
+    entered = await sign_in(db, accounts, ALICE)
+
+    await service.end_one_of(db, user_id=entered.user.id, session_id=entered.tokens.session_id, now=LATER)
+
+    with pytest.raises(RefreshInvalid):
+        await service.refresh(db, accounts, entered.tokens.refresh_token, now=LATER)

@@ -2212,6 +2212,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Sessions
+         * @description Where the user is signed in, the session used last first.
+         */
+        get: operations["list_sessions_api_users_me_sessions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/me/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End Session
+         * @description End a session; its access tokens and live updates end at once.
+         */
+        delete: operations["end_session_api_users_me_sessions__session_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users/me/wallets": {
         parameters: {
             query?: never;
@@ -5220,6 +5260,34 @@ export interface components {
             start: string;
             /** Stepminutes */
             stepMinutes: number;
+        };
+        /**
+         * SessionOut
+         * @description A session of the user; `isCurrent` is the one that asks.
+         */
+        SessionOut: {
+            /**
+             * Expiresat
+             * Format: date-time
+             */
+            expiresAt: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Iscurrent */
+            isCurrent: boolean;
+            /**
+             * Refreshedat
+             * Format: date-time
+             */
+            refreshedAt: string;
+            /**
+             * Startedat
+             * Format: date-time
+             */
+            startedAt: string;
         };
         /**
          * Side
@@ -14629,6 +14697,97 @@ export interface operations {
                 };
             };
             /** @description `user.password_weak`: The password is too easy to guess */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    list_sessions_api_users_me_sessions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** Response List Sessions Api Users Me Sessions Get */
+                        data: components["schemas"]["SessionOut"][];
+                        error: null;
+                        meta: {
+                            pagination?: {
+                                limit: number;
+                                page: number;
+                                total: number;
+                            };
+                            requestId?: string;
+                            version?: string;
+                        };
+                        /** Format: date-time */
+                        timestamp: string;
+                    };
+                };
+            };
+            /** @description `auth.required`: Sign in first; `auth.token_invalid`: The access token does not hold */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    end_session_api_users_me_sessions__session_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `auth.required`: Sign in first; `auth.token_invalid`: The access token does not hold */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description `auth.session_not_found`: There is no such session; it may have ended */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Validation Error */
             422: {
                 headers: {
                     [name: string]: unknown;
