@@ -21,6 +21,8 @@ from ai_service.cache import Cache
 from ai_service.envelope import VERSION, enveloped
 from ai_service.forecasts import router as forecasts
 from ai_service.forecasts.catalogue import Catalogue
+from ai_service.forecasts.engine import warm_up
+from ai_service.forecasts.models import Models, Register
 from ai_service.forecasts.service import Forecasts
 from ai_service.houses import Houses
 from ai_service.identity import Identities
@@ -58,9 +60,14 @@ def create_app(
         secret = settings.service_key
         own_key = secret.get_secret_value() if secret else None
         state.identities = Identities(state.backend, issuer=settings.issuer, service_key=own_key)
+        models = Models(_open_register if settings.models_url and settings.trained_models else None)
         state.forecasts = Forecasts(
-            Houses(state.backend, service_key=own_key), Catalogue(settings.cities), most_values=settings.limit_values
+            Houses(state.backend, service_key=own_key),
+            Catalogue(settings.cities),
+            models,
+            most_values=settings.limit_values,
         )
+        beside = [asyncio.create_task(models.keep_up()), asyncio.create_task(asyncio.to_thread(warm_up))]
         state.market = Market(state.forecasts)
         state.weather_http = httpx.AsyncClient(
             base_url=settings.weather_url, timeout=BACKEND_TIMEOUT_S, transport=weather
@@ -68,6 +75,9 @@ def create_app(
         state.price_rule = settings.price_rule()
         state.solving = asyncio.Semaphore(SOLVED_AT_ONCE)
         yield
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await state.weather_http.aclose()
         await state.backend.aclose()
         await state.redis.aclose()
@@ -90,6 +100,13 @@ def create_app(
     app.add_middleware(GZipMiddleware, minimum_size=1400)
     app.add_middleware(around.Around)
     return app
+
+
+def _open_register() -> Register:
+    """The register of models that the environment names."""
+    from ai_service.training.settings import TrainingSettings  # with MLflow, which takes seconds: in the background
+
+    return TrainingSettings().registry()
 
 
 def configure_logging(level: str) -> None:

@@ -31,6 +31,8 @@ class Settings(BaseSettings):
 
     limit_series: int = Field(default=100, description="questions in one call of the batch form")
     limit_values: int = Field(default=20_000, description="values of a series that a caller brings along")
+    trained_models: bool = Field(default=True, description="answer with models of the register where it has one")
+    models_url: SecretStr | None = Field(default=None, description="the register's database; empty: no register")
     cities: Path | None = Field(default=None, description="JSON catalogue of cities and their CSV files; empty: none")
 
     cache_forecast_s: int = 300

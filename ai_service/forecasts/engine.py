@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
 from ai_service.forecasting import provenance, quality
-from ai_service.forecasting.metrics import QUANTILES
-from ai_service.forecasting.types import Finding, Floats, Series
+from ai_service.forecasting.errors import ForecastRefused
+from ai_service.forecasting.metrics import LEVELS, QUANTILES
+from ai_service.forecasting.types import Finding, Floats, Series, regular
+from ai_service.forecasting.versions import Facts
+from ai_service.forecasting.versions import Model as Trained
 from ai_service.forecasts import recent
 from ai_service.forecasts.recent import Figures
+
+LONGEST_DAYS = 98  # that the model of recent days looks back
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +80,63 @@ def trimmed(series: Series) -> Series:
     return series.head(int(seen[-1]) + 1).tail(int(seen[-1] - seen[0]) + 1)
 
 
-def forecast(raw: Series, *, skip: int, steps: int, findings: tuple[Finding, ...] = ()) -> Forecast:
+def forecast(
+    raw: Series, *, skip: int, steps: int, findings: tuple[Finding, ...] = (), trained: Trained | None = None
+) -> Forecast:
     """Of the `steps` steps that begin `skip` steps after the end of `raw` (trimmed).
 
+    `trained` answers as far as it was trained for, the model of recent days the rest, or all where it cannot answer.
     Raises the refusals of quality: SeriesEmpty, SeriesAllZero, SeriesConstant, SeriesTooShort, SeriesTooSparse, …
     """
     checked = quality.check(raw)
     quality.require_usable(checked.series)
-    answer = recent.forecast(checked.series, skip + steps)
-    quantiles = bounded(answer.quantiles[skip:], raw)
+    answer = recent.forecast(checked.series.tail(LONGEST_DAYS * raw.per_day), skip + steps)
     code = provenance.code_version()
     model = Model(recent.NAME, f"{recent.NAME}/{code}", provenance.data_hash([raw]), code, answer.weights)
+    quantiles, figures = answer.quantiles, answer.figures
+    told = _asked(trained, raw, least=skip + steps // 2) if trained is not None else None
+    if trained is not None and told is not None:
+        reach = min(len(told), len(quantiles))
+        quantiles = np.concatenate([told[:reach], quantiles[reach:]])
+        model, figures = _of_register(trained), _figures_of(trained.version.facts)
+        if trained.fallback_for is not None:
+            detail = f"version {trained.fallback_for} cannot be read; the last good one answers"
+            findings = (*findings, Finding("model_damaged", 1, "", detail, "the last good version"))
     return Forecast(
         start=raw.stamp(len(raw) + skip),
         step_s=raw.step_s,
-        quantiles=quantiles,
+        quantiles=bounded(quantiles[skip:], raw),
         data_until=raw.stamp(len(raw)),
         model=model,
-        figures=answer.figures,
+        figures=figures,
         findings=findings + checked.findings,
+    )
+
+
+def _asked(trained: Trained, raw: Series, *, least: int) -> Floats | None:
+    """What a trained model says of the steps after the end of `raw`; None where it cannot, or not far enough."""
+    try:
+        quantiles: Floats = trained.trained.forecast(raw).quantiles
+    except ForecastRefused:
+        return None
+    return quantiles if len(quantiles) >= least and np.isfinite(quantiles).all() else None
+
+
+def _of_register(trained: Trained) -> Model:
+    facts = trained.version.facts
+    return Model(trained.version.name, trained.version.label, facts.data_hash, facts.code_version, {facts.chosen: 1.0})
+
+
+def _figures_of(facts: Facts) -> Figures:
+    """The back-test that the version was registered with."""
+    told = facts.figures
+    coverage = {level: told[f"coverage{level}"] for level in LEVELS if f"coverage{level}" in told}
+    return Figures(
+        origins=int(facts.notes.get("testDays", 0)),
+        mae=told.get("mae"),
+        mase=told.get("mase"),
+        pinball=told.get("pinball"),
+        coverage=coverage or None,
     )
 
 
@@ -104,6 +146,11 @@ def bounded(quantiles: Floats, raw: Series) -> Floats:
     return np.maximum(quantiles, 0.0) if never else quantiles
 
 
-def scaled(forecast: Forecast, quantiles: Floats, **changes: Any) -> Forecast:
-    """The same forecast with other quantiles."""
-    return replace(forecast, quantiles=quantiles, **changes)
+def warm_up() -> None:
+    """Forecast something once, so that the first to ask does not wait for what is loaded on first use."""
+    hours = np.arange(30 * 24)
+    forecast(
+        regular(datetime(2026, 1, 1, tzinfo=UTC), 3600, 2 + np.sin(hours / 24 * 2 * np.pi) + hours % 7),
+        skip=0,
+        steps=24,
+    )

@@ -16,11 +16,13 @@ from ai_service.forecasting import data, fallback, quality
 from ai_service.forecasting.data import Read
 from ai_service.forecasting.errors import HorizonInvalid, ResolutionInvalid, ValueNotFinite
 from ai_service.forecasting.types import DAY_S, Finding, Series, regular
-from ai_service.forecasts import engine
+from ai_service.forecasting.versions import Model as Trained
+from ai_service.forecasts import engine, models
 from ai_service.forecasts.batching import Batcher
 from ai_service.forecasts.catalogue import Catalogue
 from ai_service.forecasts.engine import Fallback, Forecast
 from ai_service.forecasts.errors import LevelInvalid, SeriesTooLong, SeriesTooOld, SeriesUneven, SubjectInvalid
+from ai_service.forecasts.models import Models
 from ai_service.forecasts.schemas import ForecastIn, SeriesIn
 from ai_service.forecasts.town import Coherent, Town, assemble, coherent
 from ai_service.houses import RESOLUTIONS, House, Houses, Quantity, Readings
@@ -40,6 +42,7 @@ class Job:
     skip: int
     steps: int
     findings: tuple[Finding, ...] = ()
+    trained: Trained | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,10 @@ class OfTown:
 class Forecasts:
     """Reads what is asked about and has it forecast; one per process."""
 
-    def __init__(self, houses: Houses, catalogue: Catalogue, *, most_values: int) -> None:
+    def __init__(self, houses: Houses, catalogue: Catalogue, models: Models, *, most_values: int) -> None:
         self.houses = houses
         self.catalogue = catalogue
+        self.models = models
         self._most_values = most_values
         self._batcher: Batcher[Job, Forecast] = Batcher(_work)
 
@@ -74,7 +78,8 @@ class Forecasts:
         quality_first(raw)
         if fallback.needs_fallback(raw):
             return await self._borrowed(house, raw, asked, start=start, steps=steps)
-        return await self._batcher.ask(Job(raw, skip_to(raw, start), steps))
+        trained = self.models.get(models.homes(asked.quantity, step_s))
+        return await self._batcher.ask(Job(raw, skip_to(raw, start), steps, trained=trained))
 
     async def of_community(self, org_id: str, quantity: Quantity, *, step_s: int, steps: int, now: datetime) -> OfTown:
         """A community's coming intervals: the sum of its houses' parts."""
@@ -110,15 +115,14 @@ class Forecasts:
         if age_s > OLDEST_S:
             told = Finding("old", 1, end.isoformat(), f"the series ended {int(age_s // DAY_S)} days ago", "none")
             read = replace(read, findings=(*read.findings, told))
-        return await self._after(read, asked)
+        trained = self.models.get(models.city(city_id, read.series.step_s))
+        return await self._after(read, asked, trained)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
-    async def _after(self, read: Read, asked: ForecastIn) -> Forecast:
-        step_s = read.series.step_s
-        days = HISTORY_DAYS.get(step_s, HISTORY_DAYS[3600])
-        raw = engine.trimmed(read.series.tail(days * read.series.per_day))
-        return await self._batcher.ask(Job(raw, 0, steps_of(asked, step_s), read.findings))
+    async def _after(self, read: Read, asked: ForecastIn, trained: Trained | None = None) -> Forecast:
+        steps = steps_of(asked, read.series.step_s)
+        return await self._batcher.ask(Job(engine.trimmed(read.series), 0, steps, read.findings, trained))
 
     def _read(self, brought: SeriesIn, resolution: str | None) -> Read:
         count = len(brought.times)
@@ -155,10 +159,14 @@ def _work(jobs: Sequence[Job]) -> list[Forecast | Exception]:
     answers: list[Forecast | Exception] = []
     for job in jobs:
         try:
-            answers.append(engine.forecast(job.raw, skip=job.skip, steps=job.steps, findings=job.findings))
+            answers.append(_forecast(job))
         except Refusal as refusal:
             answers.append(refusal)
     return answers
+
+
+def _forecast(job: Job) -> Forecast:
+    return engine.forecast(job.raw, skip=job.skip, steps=job.steps, findings=job.findings, trained=job.trained)
 
 
 def _parts(town: Town, found: Forecast, skip: int) -> Coherent:
