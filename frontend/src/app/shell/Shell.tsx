@@ -10,6 +10,7 @@ import { PublicBar } from './PublicBar'
 import { ThemeButton } from './ThemeButton'
 
 const SignedInSide = lazy(() => import('./SignedIn').then(({ SignedInSide: Side }) => ({ default: Side })))
+const IslandBanner = lazy(() => import('@/features/islands/Banner').then(({ IslandBanner: Banner }) => ({ default: Banner })))
 const SignedInTools = lazy(() => import('./SignedIn').then(({ SignedInTools: Tools }) => ({ default: Tools })))
 
 export function Shell() {
@@ -51,6 +52,11 @@ export function Shell() {
         </header>
         <main id="main" ref={main} tabIndex={-1} className="mx-auto max-w-7xl px-4 pt-6 pb-28 outline-none sm:px-6 lg:pb-12">
           <Notices />
+          {user && (
+            <Suspense fallback={null}>
+              <IslandBanner />
+            </Suspense>
+          )}
           <Outlet />
         </main>
       </div>
