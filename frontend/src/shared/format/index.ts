@@ -2,3 +2,4 @@
 export * from './amounts'
 export * from './names'
 export * from './times'
+export * from './zone'
