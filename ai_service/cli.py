@@ -7,6 +7,7 @@ import click
 
 from ai_service import cli_models
 from ai_service.cli_backtest import backtest, report
+from ai_service.cli_bench import bench
 
 
 @click.group()
@@ -16,7 +17,7 @@ def main() -> None:
 
 main.add_command(backtest)
 main.add_command(report)
-for command in cli_models.COMMANDS:
+for command in (*cli_models.COMMANDS, bench):
     main.add_command(command)
 
 
