@@ -4,33 +4,65 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
+from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ai_service.envelope import ApiModel
+from ai_service.errors import Invalid
+from ai_service.houses import House
 from ai_service.solar.physics import Site, usual_tilt
 from ai_service.solar.service import SolarForecast
 
 
-class SolarQuery(ApiModel):
-    """A system and how far to look. Without tilt and azimuth it is set up as is usual at its latitude."""
+class NoPanels(Invalid):
+    """The house has no panels."""
 
-    lat: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, description="degrees north", examples=[38.58])]
-    lon: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, description="degrees east", examples=[-121.49])]
-    capacity_kwp: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False, examples=[5])]
+    code = "solar.no_panels"
+    title = "This house has no panels: its capacity is 0"
+
+
+class SolarQuery(ApiModel):
+    """A system and how far to look. Without tilt and azimuth it is set up as is usual at its latitude.
+
+    A house brings its place, its capacity and what its panels have given so far.
+    """
+
+    house_id: UUID | None = None
+    lat: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, examples=[38.58])] | None = None
+    lon: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, examples=[-121.49])] | None = None
+    capacity_kwp: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False, examples=[5])] | None = None
     tilt: Annotated[float, Field(ge=0, le=90, allow_inf_nan=False)] | None = None
     azimuth: Annotated[float, Field(ge=0, le=360, allow_inf_nan=False)] | None = None
     hours: Annotated[int, Field(ge=1, le=168)] = 48
     step_minutes: Annotated[int, Field(ge=15, le=60, multiple_of=15)] = 60
 
-    def site(self) -> Site:
-        """The system."""
-        tilt, azimuth = usual_tilt(self.lat)
+    @model_validator(mode="after")
+    def _names_a_system(self) -> Self:
+        place = (self.lat, self.lon, self.capacity_kwp)
+        if self.house_id is not None and any(value is not None for value in place):
+            raise ValueError("a house has its own lat, lon and capacityKwp: leave them out")
+        if self.house_id is None and any(value is None for value in place):
+            raise ValueError("give lat, lon and capacityKwp, or houseId")
+        return self
+
+    def site(self, house: House | None) -> Site:
+        """The system. Raises NoPanels for a house without any."""
+        if house is not None:
+            if house.capacity_kw <= 0:
+                raise NoPanels(house_id=house.id)
+            lat, lon, capacity = house.latitude, house.longitude, house.capacity_kw
+        else:
+            assert self.lat is not None
+            assert self.lon is not None
+            assert self.capacity_kwp is not None
+            lat, lon, capacity = self.lat, self.lon, self.capacity_kwp
+        tilt, azimuth = usual_tilt(lat)
         return Site(
-            latitude=self.lat,
-            longitude=self.lon,
-            capacity_kwp=self.capacity_kwp,
+            latitude=lat,
+            longitude=lon,
+            capacity_kwp=capacity,
             tilt=tilt if self.tilt is None else self.tilt,
             azimuth=azimuth if self.azimuth is None else self.azimuth,
         )

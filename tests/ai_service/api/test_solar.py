@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """GET /api/solar-forecast: what travels, and what is refused."""
 
+from uuid import uuid4
+
 import pytest
+from sqlalchemy import text
 
 ROOF = {"lat": 38.58, "lon": -121.49, "capacityKwp": 5}
 
@@ -34,9 +37,54 @@ async def test_solar_forecast__a_roof__has_a_value_per_step_within_its_capacity(
         {"stepMinutes": 7},
         {"tilt": 91},
         {"surprise": 1},
+        {"houseId": "01912f6c-0000-7000-8000-000000000001"},
     ],
 )
 async def test_solar_forecast__what_does_not_hold__is_invalid(ai, changes):
     answer = await ask(ai, **changes)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "request.invalid")
+
+
+async def test_solar_forecast__a_house__leans_on_what_its_panels_gave(ai, town):
+    house = await town.house(days=30, level_wh=500)
+
+    answer = await ai.http.get("/api/solar-forecast", params={"houseId": str(house), "hours": 48}, headers=ai.user)
+
+    data = answer.json()["data"]
+    assert answer.status_code == 200
+    assert data["basis"] == ["clearSky", "readings"]
+    assert all(0 <= step["powerKw"] <= 5 for step in data["steps"])
+    assert any(step["powerKw"] == 0 for step in data["steps"])
+
+
+async def test_solar_forecast__a_new_house__is_told_without_readings(ai, town):
+    house = await town.house(days=0)
+
+    answer = await ai.http.get("/api/solar-forecast", params={"houseId": str(house)}, headers=ai.user)
+
+    assert "no readings to learn from" in answer.json()["data"]["findings"]
+
+
+async def test_solar_forecast__polar_night__is_zero_and_says_why(ai):
+    north, south = [await ask(ai, lat=lat, hours=24) for lat in (89.9, -89.9)]
+
+    for answer in (north, south):
+        data = answer.json()["data"]
+        assert (data["energyKwh"] == 0) == ("the sun stays below the horizon" in data["findings"])
+
+
+async def test_solar_forecast__house_that_is_not_there_or_has_no_panels__is_refused(ai, town, service_db):
+    house = await town.house(days=0)
+    async with service_db.begin() as session:
+        await session.execute(text("UPDATE houses SET capacity_w = 0"))
+
+    answers = [
+        await ai.http.get("/api/solar-forecast", params={"houseId": str(one)}, headers=ai.user)
+        for one in (house, uuid4())
+    ]
+
+    assert [(one.status_code, one.json()["error"]["code"]) for one in answers] == [
+        (422, "solar.no_panels"),
+        (404, "forecast.house_unknown"),
+    ]
