@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Places and cancels orders: in groups (≤ 500) over many books, one transaction each, answered after it.
 
-While a group is on its way the next one gathers: groups are as large as they have to be, and nobody waits for a timer.
+While a group is on its way the next one gathers. Whoever had to wait for the locks of his books, because another
+process trades in them too, leaves them to others for a while afterwards: fewer and larger groups cost all of them less.
 
 The rows are the truth. Memory of a book is brought up to the version of its locked row before it is used, and thrown
 away when a transaction fails, so any number of processes may place orders in the same books.
@@ -9,7 +10,9 @@ away when a transaction fails, so any number of processes may place orders in th
 
 import asyncio
 import itertools
-from collections.abc import Callable, Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -37,6 +40,9 @@ from backend.market.orders.types import NewOrder, OrderState
 T = TypeVar("T")
 BY_OWNER = "order.cancelled_by_owner"
 GROUP_LIMIT = 500
+WAITED_S = 0.005  # locks that nobody holds are had sooner
+REST = 1.5  # how long books that others want are left to them, as a multiple of how long they were held
+LONGEST_REST_S = 0.1
 _ATTEMPTS = 3
 log = structlog.get_logger()
 FAILPOINTS = ("book.after_lock", "book.after_match", "book.before_commit", "book.after_commit")
@@ -80,7 +86,9 @@ class Engine:
         self._last_look = last_look
         self._shelf = Shelf()
         self._queue: list[_Waiting[Any]] = []
-        self._locking = False
+        self._gathering = False  # whoever comes now can still join the group that is next, or on its way
+        self._locked_at = 0.0
+        self._had_to_wait = False
         self._useful = asyncio.Event()
         self._useful.set()
         self._draining: asyncio.Task[None] | None = None
@@ -96,7 +104,7 @@ class Engine:
         return await self._ask(key, _Cancel(key, order_id), answer)
 
     async def ready(self) -> None:
-        """Return while nobody waits for the next group, or one can still be joined; else orders would only wait."""
+        """Return while nobody waits for the next group, or it still gathers; else orders would only wait here."""
         await self._useful.wait()
 
     def forget(self) -> None:
@@ -112,8 +120,10 @@ class Engine:
 
     async def _drain(self) -> None:
         while self._queue:
-            group = self._take(lambda _: True, room=GROUP_LIMIT)
-            await self._handle(group)
+            await self._handle(self._take(lambda _: True, room=GROUP_LIMIT))
+            if self._had_to_wait:
+                with self._gathered():
+                    await asyncio.sleep(min(LONGEST_REST_S, REST * (time.monotonic() - self._locked_at)))
 
     def _take(self, wanted: Callable[[_Waiting[Any]], bool], *, room: int) -> list[_Waiting[Any]]:
         """Take those who are wanted out of the queue, the first `room` of them."""
@@ -123,8 +133,18 @@ class Engine:
         self._tell()
         return group
 
+    @contextmanager
+    def _gathered(self) -> Iterator[None]:
+        self._gathering = True
+        self._tell()
+        try:
+            yield
+        finally:
+            self._gathering = False
+            self._tell()
+
     def _tell(self) -> None:
-        if self._locking or not self._queue:
+        if self._gathering or not self._queue:
             self._useful.set()
         else:
             self._useful.clear()
@@ -179,13 +199,12 @@ class Engine:
         return outcomes
 
     async def _lock(self, session: AsyncSession, keys: Collection[BookKey]) -> dict[BookKey, BookRow]:
-        self._locking = True
-        self._tell()
-        try:
-            return await queries.lock_books(session, keys)
-        finally:
-            self._locking = False
-            self._tell()
+        asked = time.monotonic()
+        with self._gathered():
+            rows = await queries.lock_books(session, keys)
+        self._locked_at = time.monotonic()
+        self._had_to_wait = self._locked_at - asked > WAITED_S
+        return rows
 
     async def _look(
         self, session: AsyncSession, rows: Mapping[BookKey, BookRow], group: Sequence[_Waiting[Any]]

@@ -96,8 +96,8 @@ class Intake:
         return await question.answer
 
     async def _answer_all(self) -> None:
-        await asyncio.sleep(WINDOW_S)
         while self._waiting:
+            await asyncio.sleep(WINDOW_S)
             await self._engine.ready()
             batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
             try:
