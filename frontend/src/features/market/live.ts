@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Live events of the market, put into what is shown: books change in place, the rest is asked for anew. */
 import { useQueryClient, type QueryKey } from '@tanstack/react-query'
-import { useEffect, useRef, useState } from 'react'
+import { useEffect, useRef } from 'react'
 import { useLive, type LiveEvent } from '@/shared/live'
 import { applyChange, type BookChanged } from './logic/depth'
 import { hurryOutbox } from './purchases/outbox'
@@ -53,14 +53,4 @@ export function useMarketLive(community: number): void {
 /** Times of events and of answers, written alike. */
 export function isoOf(time: string): string {
   return new Date(time).toISOString()
-}
-
-/** The time, moving on every `everyMs`. */
-export function useNow(everyMs = 5_000): Date {
-  const [now, setNow] = useState(() => new Date())
-  useEffect(() => {
-    const beat = setInterval(() => setNow(new Date()), everyMs)
-    return () => clearInterval(beat)
-  }, [everyMs])
-  return now
 }

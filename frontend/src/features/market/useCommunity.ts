@@ -3,6 +3,8 @@
 import { useMembership } from '@/shared/session'
 
 export interface Community {
+  /** The organisation's id. */
+  readonly id: string
   readonly number: number
   readonly name: string
   readonly minutes: number
@@ -21,6 +23,6 @@ export function useCommunity(): FoundCommunity {
   if (organization === null || organization.communityNumber === null || organization.deliveryMinutes === null) {
     return { community: null, isPending, error }
   }
-  const { communityNumber: number, name, deliveryMinutes: minutes, currency, timeZone } = organization
-  return { community: { number, name, minutes, currency, timeZone }, isPending, error }
+  const { id, communityNumber: number, name, deliveryMinutes: minutes, currency, timeZone } = organization
+  return { community: { id, number, name, minutes, currency, timeZone }, isPending, error }
 }

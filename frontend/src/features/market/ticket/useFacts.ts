@@ -2,10 +2,10 @@
 /** What the forms must know before anything is signed: the house's room, the rules, the wallet and its balance. */
 import { useQuery } from '@tanstack/react-query'
 import { useBalance } from 'wagmi'
+import { useNow } from '@/shared/clock'
 import { microOf, whOf } from '@/shared/format'
 import { useWallet } from '@/shared/wallet'
 import type { Facts, HouseFacts, WalletFacts } from '../logic/validation'
-import { useNow } from '../live'
 import { capacitiesQuery, rulesQuery, type Capacity, type Interval } from '../queries'
 import type { Community } from '../useCommunity'
 
@@ -34,7 +34,7 @@ export function useWalletFacts(): WalletFacts {
 
 /** The desk of a community's interval with one of the user's houses; without a choice the first that can trade. */
 export function useDesk(community: Community, interval: Interval | null, houseId: string | null): Desk {
-  const now = useNow()
+  const now = new Date(useNow(5_000))
   const wallet = useWalletFacts()
   const start = interval?.start ?? new Date(0).toISOString()
   const capacities = useQuery({ ...capacitiesQuery(start), enabled: interval !== null })
