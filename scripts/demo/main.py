@@ -106,7 +106,7 @@ async def perform(screen: Screen, community: Community) -> Summary:
     forgetting = asyncio.create_task(asyncio.to_thread(forget, DEMO_FOLDER))
     try:
         with screen.chapter(
-            "stack started: PostgreSQL, Redis, chain, contracts, api, follower, relay, relayer, worker"
+            "stack started: PostgreSQL, Redis, chain, contracts, api, follower, relay, relayer, worker, AI"
         ):
             await stack.open()
         started = time.monotonic() - begun

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from scripts.demo import aftermath, moving_in, order_book, trading
+from scripts.demo import aftermath, moving_in, order_book, tomorrow, trading
 from scripts.demo.cast import Cast, cast
 from scripts.demo.community import Community, plan
 from scripts.demo.scene import Scene, StoryBroken, expect
@@ -52,6 +52,7 @@ async def tell(screen: Screen, community: Community, stack: Stack) -> Summary:
         places = await aftermath.leaderboard(scene, outcome)
         show_leaderboard(screen, places)
         book = await order_book.trade(scene, stack.api_url)
+        await tomorrow.say(scene)
         summary = Summary.of(scene, outcome, places, certificate, book)
     summary.differences = await audit(screen, stack)
     return summary
