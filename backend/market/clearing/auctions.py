@@ -18,8 +18,12 @@ import numpy as np
 
 from backend.market.clearing.fees import NO_FEES, Fees
 from backend.market.clearing.pairing import Share, pairs_of
+from backend.market.clearing.plain import clear_plain
 from backend.market.clearing.types import Cleared, Match, Order, Rule
 from backend.market.clearing.winners import Filled, SideOfBook, sides_of, winners_of
+
+SMALL = 1_000
+"""Orders up to which plain Python is as fast."""
 
 
 def clear_uniform(orders: Iterable[Order], fees: Fees = NO_FEES) -> Cleared:
@@ -33,6 +37,13 @@ def clear_pay_as_bid(orders: Iterable[Order], fees: Fees = NO_FEES) -> Cleared:
 
 
 def _clear(rule: Rule, orders: Iterable[Order], fees: Fees) -> Cleared:
+    every = list(orders)
+    cleared = clear_plain(rule, every, fees) if len(every) <= SMALL else None
+    return cleared or clear_columns(rule, every, fees)
+
+
+def clear_columns(rule: Rule, orders: Iterable[Order], fees: Fees) -> Cleared:
+    """Clear a book of any size, with NumPy; `_clear` knows when that is worth it."""
     offers, bids = sides_of(orders, fees)
     winners = winners_of(offers, bids)
     if winners is None:

@@ -9,7 +9,7 @@ him. Every order keeps its amount; pairs are at most twice the orders.
 from collections import deque
 from collections.abc import Sequence
 
-Share = tuple[int, int, int]
+Share = tuple[int, int | str, int]
 """An order's part of the volume: its place, its owner, watt-hours."""
 
 Pair = tuple[int, int, int]

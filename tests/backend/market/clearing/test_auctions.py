@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.market.clearing.auctions import clear_pay_as_bid, clear_uniform
+from backend.market.clearing.auctions import clear_columns, clear_pay_as_bid, clear_uniform
 from backend.market.clearing.fees import Fees
+from backend.market.clearing.plain import clear_plain
 from backend.market.clearing.types import MAX_ENERGY_WH, MAX_PRICE_MICRO, Cleared, Order, OrderInvalid, Rule, Side
 from tests.backend.market.clearing.books import (
     assert_sound,
@@ -44,6 +45,31 @@ def test_clear__shuffled_book__gives_the_same(clear, orders, fees, seed):
     seed.shuffle(shuffled)
 
     assert clear(shuffled, fees) == clear(orders, fees) == clear(orders, fees)
+
+
+@pytest.mark.parametrize("rule", [Rule.UNIFORM, Rule.PAY_AS_BID])
+@settings(max_examples=300, deadline=None)
+@given(orders=orders_of(12, houses=12), fees=fees_drawn())
+def test_clear__in_plain_python_and_in_columns__gives_the_same(rule, orders, fees):
+    plain, columns = clear_plain(rule, orders, fees), clear_columns(rule, orders, fees)
+
+    if plain is None:  # somebody might have to be held
+        offering, bidding = ({order.owner for order in orders if order.side is side} for side in Side)
+        assert offering & bidding
+    else:
+        assert plain == columns
+
+
+@BOTH
+@settings(max_examples=150, deadline=None)
+@given(orders=orders_of(), fees=fees_drawn())
+def test_clear__any_small_book_in_columns__trades_what_brute_force_finds(clear, orders, fees):
+    rule = Rule.UNIFORM if clear is clear_uniform else Rule.PAY_AS_BID
+
+    cleared = clear_columns(rule, orders, fees)
+
+    assert cleared.volume_wh == sum(match.energy_wh for match in cleared.matches) == most_energy(orders, fees)
+    assert_sound(cleared.matches, orders, fees, pairs=False)
 
 
 @settings(max_examples=100, deadline=None)

@@ -156,6 +156,7 @@ def test_faults_of__an_order_changed__the_hash_no_longer_fits(field):
         ("marginalBid", "bid-2"),
         ("refusedOffer", None),
         ("extra", 1),
+        ("why", None),
     ],
 )
 def test_faults_of__an_outcome_changed__is_named(field, value):
@@ -163,6 +164,13 @@ def test_faults_of__an_outcome_changed__is_named(field, value):
     receipt[field] = value
 
     assert faults_of(receipt) == [field]
+
+
+def test_faults_of__sentence_of_another_release__is_no_fault():
+    receipt = kept(receipt_of(Rule.UNIFORM, SURPLUS, FEES))
+    receipt["why"] = "Everybody trades at 125."
+
+    assert faults_of(receipt) == []
 
 
 @pytest.mark.parametrize(
