@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Memberships: operators invite, the invited person accepts; nobody is made a member without agreeing."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from backend.accounts import auditlog, queries
 from backend.accounts.errors import LastOperator, MembershipExists, MembershipNotFound, UserNotFound
 from backend.accounts.events import MembershipChanged
 from backend.accounts.forecaster import FORECASTER_ID
-from backend.accounts.models import Invitation, Membership
+from backend.accounts.models import Invitation, Membership, User
 from backend.accounts.types import OrgRole
 from backend.core import outbox
 from backend.core.db import Actor, Database
@@ -28,6 +29,17 @@ async def list_members(
         found = list((await session.exec(page)).all())
         total = (await session.exec(select(func.count()).select_from(Membership).where(here))).one()
     return found, total
+
+
+async def people_of(
+    db: Database, members: Sequence[Membership], *, actor: Actor
+) -> dict[UUID, tuple[User, list[bytes]]]:
+    """Each member's user and open wallets, of those that the actor may see."""
+    ids = [member.user_id for member in members]
+    async with db.begin(actor) as session:
+        users = (await session.exec(select(User).where(col(User.id).in_(ids), col(User.deleted_at).is_(None)))).all()
+        wallets = await queries.wallets_of(session, ids)
+    return {user.id: (user, wallets.get(user.id, [])) for user in users}
 
 
 async def list_mine(db: Database, user_id: UUID) -> tuple[list[Membership], list[Invitation]]:

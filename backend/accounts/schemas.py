@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from backend.accounts.models import User
+from backend.accounts.models import Membership, User
 from backend.accounts.types import (
     Currency,
     Email,
@@ -278,12 +278,25 @@ class RoleIn(ApiModel):
 
 
 class MemberOut(ApiModel):
-    """A membership, or an invitation to one."""
+    """A membership, or an invitation to one. Name, e-mail and wallet stand in an organisation's list of members."""
 
     org_id: UUID
     user_id: UUID
     role: OrgRole
     created_at: datetime
+    name: str | None = None
+    email: str | None = None
+    wallet_address: Address | None = None
+
+    @classmethod
+    def of(cls, member: Membership, person: tuple[User, list[bytes]] | None) -> "MemberOut":
+        """A member with who that is, as far as the reader may know it."""
+        shown = cls.model_validate(member)
+        if person is None:
+            return shown
+        user, wallets = person
+        known = {"name": user.name, "email": user.email, "wallet_address": wallets[0] if wallets else None}
+        return shown.model_copy(update=known)
 
 
 class MembershipsOut(ApiModel):

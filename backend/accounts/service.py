@@ -10,7 +10,7 @@ from backend.accounts.keys import create as create_key
 from backend.accounts.keys import list_mine as list_keys
 from backend.accounts.keys import revoke as revoke_key
 from backend.accounts.memberships import accept as accept_invitation
-from backend.accounts.memberships import add_member, list_members
+from backend.accounts.memberships import add_member, list_members, people_of
 from backend.accounts.memberships import invite as invite_member
 from backend.accounts.memberships import list_mine as list_memberships
 from backend.accounts.memberships import remove as remove_member
@@ -101,6 +101,7 @@ __all__ = [
     "new_nonce",
     "owners_at",
     "owners_of",
+    "people_of",
     "record",
     "refresh",
     "register",

@@ -82,7 +82,8 @@ async def deactivate_organization(org_id: UUID, principal: SuperAdmin, db: Db) -
 async def list_members(org_id: UUID, actor: OrgScope, page: PageQuery, db: Db) -> Paged[MemberOut]:
     """The members (operators and auditors), or one's own membership."""
     found, total = await service.list_members(db, org_id, actor=actor, offset=page.offset, limit=page.limit)
-    items = [MemberOut.model_validate(one) for one in found]
+    people = await service.people_of(db, found, actor=actor)
+    items = [MemberOut.of(one, people.get(one.user_id)) for one in found]
     return Paged(items=items, page=page.page, limit=page.limit, total=total)
 
 

@@ -72,7 +72,8 @@ async def test_create_organization__by_super_admin__is_a_community_with_an_opera
     assert answer.status_code == 201
     org_id = answer.json()["data"]["id"]
     members = await api.get(f"/api/organizations/{org_id}/memberships", headers=token_for(operator))
-    assert [one["role"] for one in members.json()["data"]] == ["operator"]
+    shown = [(one["role"], one["userId"], one["name"] is not None) for one in members.json()["data"]]
+    assert shown == [("operator", str(operator), True)]
 
 
 async def test_create_organization__unknown_operator__is_not_found(api, service_db):

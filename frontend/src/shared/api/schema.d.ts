@@ -4083,7 +4083,7 @@ export interface components {
         };
         /**
          * MemberOut
-         * @description A membership, or an invitation to one.
+         * @description A membership, or an invitation to one. Name, e-mail and wallet stand in an organisation's list of members.
          */
         MemberOut: {
             /**
@@ -4091,6 +4091,10 @@ export interface components {
              * Format: date-time
              */
             createdAt: string;
+            /** Email */
+            email?: string | null;
+            /** Name */
+            name?: string | null;
             /**
              * Orgid
              * Format: uuid
@@ -4102,6 +4106,8 @@ export interface components {
              * Format: uuid
              */
             userId: string;
+            /** Walletaddress */
+            walletAddress?: string | null;
         };
         /**
          * MembershipsOut
