@@ -128,7 +128,7 @@ function Toggle({ quantity, isOn, onToggle, children }: { quantity: Quantity; is
 function Sum({ label, energyWh, knownPercent, tone }: { label: string; energyWh: bigint | null; knownPercent: number; tone?: 'sell' | 'buy' | 'primary' }) {
   if (energyWh === null) return <Stat label={label} value="–" note="not known" />
   const { value, unit } = energyParts(energyWh)
-  return <Stat label={label} value={value} unit={unit} tone={tone} note={knownPercent < 100 ? `known for ${knownPercent} % of the time` : 'known throughout'} />
+  return <Stat label={label} value={value} unit={unit} tone={tone} note={knownPercent < 100 ? `known for ${knownPercent < 1 ? 'less than 1' : knownPercent} % of the time` : 'known throughout'} />
 }
 
 const dayAndMonth = (at: number, timeZone: string) => formatDate(at, timeZone).replace(/ \d{4}$/, '')

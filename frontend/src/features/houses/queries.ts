@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { api, take, takePage, type Schemas } from '@/shared/api'
-import { range, type Resolution, type Span } from './series'
+import { begun, range, type Resolution, type Span } from './series'
 
 export type House = Schemas['HouseOut']
 export type Meter = Schemas['MeterOut']
@@ -57,7 +57,7 @@ export const readingsQuery = (houseId: string, { span, day, resolution }: Shown,
       const first = await ask(1)
       const pages = Math.min(MOST_PAGES, Math.ceil(first.total / BUCKETS_ON_A_PAGE))
       const rest = await Promise.all(Array.from({ length: Math.max(0, pages - 1) }, (_, at) => ask(at + 2)))
-      return [first, ...rest].flatMap(({ items }) => items)
+      return begun([first, ...rest].flatMap(({ items }) => items), Date.now())
     },
     placeholderData: keepPreviousData,
   })

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 
 import type { Bucket } from './series'
-import { columnsOf, firstDay, qualities, qualityOf, range, shift, totals } from './series'
+import { begun, columnsOf, firstDay, qualities, qualityOf, range, shift, totals } from './series'
 import { addDays, dayOf, startOfDay } from './zone'
 
 const LOS_ANGELES = 'America/Los_Angeles'
@@ -55,6 +55,12 @@ describe('spans', () => {
 })
 
 describe('columns and totals', () => {
+  it('leave out what has not begun', () => {
+    const later = bucket({ start: '2026-06-01T13:00:00Z' })
+
+    expect(begun([bucket(), later], Date.parse('2026-06-01T13:00:00Z'))).toEqual([bucket()])
+  })
+
   it('are in the order of time and leave gaps where nothing is known', () => {
     const columns = columnsOf([bucket({ start: '2026-06-01T13:00:00Z', productionKwh: null }), bucket()])
 

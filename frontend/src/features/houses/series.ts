@@ -57,6 +57,11 @@ export function range(span: Span, day: string, timeZone: string): { from: string
   return { from: iso(firstDay(span, day)), to: iso(shift(span, day, 1)) }
 }
 
+/** The intervals that have begun by `now` (ms since 1970): what is still to come is not missing. */
+export function begun<One extends Bucket>(buckets: readonly One[], now: number): One[] {
+  return buckets.filter((bucket) => Date.parse(bucket.start) < now)
+}
+
 export interface Columns {
   /** Starts in seconds since 1970. */
   starts: number[]

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { Trophy } from 'lucide-react'
 import { formatCarbon, gramsOf } from '@/shared/format'
-import { ButtonLink, Card, EmptyState, ProblemNotice, Skeleton } from '@/shared/ui'
+import { Card, EmptyState, ProblemNotice, Skeleton } from '@/shared/ui'
 import { firstPlacesQuery } from './queries'
 
 /** The first five of all time. */
@@ -14,7 +14,7 @@ export function FirstPlaces() {
     <Card
       title="Carbon leaderboard"
       description="Avoided-emission estimate of what each bought, all time."
-      actions={<ButtonLink to="/leaderboard" variant="link" size="sm">Whole board</ButtonLink>}
+      actions={<Link to="/leaderboard" className="inline-flex min-h-9 items-center text-sm font-medium text-link underline decoration-link/40 underline-offset-4 hover:decoration-link">Whole board</Link>}
       className="h-full"
     >
       {places.isPending ? (

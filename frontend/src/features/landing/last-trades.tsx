@@ -43,7 +43,7 @@ function TradeLine({ trade }: { trade: Trade }) {
             <span className="text-xs text-carbon tabular-nums">≈ {formatCarbon(gramsOf(trade.carbonSavedKg))} CO₂e avoided</span>
           )}
         </span>
-        <span className="mt-0.5 flex items-center gap-1.5 font-mono text-xs text-muted">
+        <span className="mt-0.5 flex items-center gap-1.5 font-mono text-[11px] whitespace-nowrap text-muted sm:text-xs">
           {trade.sellerAddress ? shortHex(trade.sellerAddress) : 'seller'}
           <ArrowRight className="size-3" aria-label="to" />
           {trade.buyerAddress ? shortHex(trade.buyerAddress) : 'buyer'}
