@@ -38,6 +38,7 @@ LONGEST_HORIZON_H = 168
 REFERENCES = ("ses", "seasonal_naive_day", "seasonal_naive_week")
 ENSEMBLE = "ensemble"
 ENSEMBLE_ALONE = "ensemble_alone"  # what the series' own readings give, where other series were learned from too
+CHECKED_AT_ONCE = 2
 MARGIN = 0.03  # a single model is chosen over the ensemble only when better by this much: small leads are luck
 
 Forecaster = Callable[[Series, Ints, int], Floats]
@@ -268,9 +269,14 @@ def chosen_of(choice: dict[str, float]) -> str:
 def _probes(plan: Plan, simple: dict[str, Forecaster], build: Builder) -> dict[str, leaks.Probe]:
     """Everything between the readings and a forecast that could look ahead."""
     learned_on = int(plan.validation[0])
+    kept: dict[int, tuple[Series, Series]] = {}  # as read and repaired; every part is asked about the same two series
 
     def repaired(raw: Series) -> Series:
-        return quality.check(raw, learned_on=learned_on).series
+        if id(raw) not in kept:
+            if len(kept) > CHECKED_AT_ONCE:
+                kept.pop(next(iter(kept)))
+            kept[id(raw)] = raw, quality.check(raw, learned_on=learned_on).series
+        return kept[id(raw)][1]
 
     def asks(ask: Forecaster) -> leaks.Probe:
         return lambda raw, origin: ask(repaired(raw), np.array([origin]), plan.steps)
