@@ -6,7 +6,7 @@ AI service (held to one core), PostgreSQL, Redis; houses with 98 days of reading
 the register. Cold: each house is asked for the first time, one after the other, its readings fetched from the backend.
 Cached: the same question again, paced and as fast as it goes. Batch: modelled homes from a Parquet file, two processes
 on two cores, time from the first shard to the last part on disk (reading the table is told beside it). `…CpuMs` is the
-processor time that one answer takes of the AI service, one series of the batch's processes: other load does not move it.
+processor time of the AI service for one answer, of the batch for one series: other load moves it little.
 """
 
 from __future__ import annotations
