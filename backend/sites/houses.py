@@ -31,7 +31,8 @@ from backend.sites.types import READING_MINUTES, EnrolledMeter, RegisteredCommun
 
 @dataclass(frozen=True, slots=True)
 class HouseFields:
-    """What owner or operator say about a house. `reading_minutes` None: the community's delivery interval."""
+    """What owner or operator say about a house. `reading_minutes` None: the community's delivery interval;
+    `connection_w` None: not told what the connection to the grid carries."""
 
     name: str
     capacity_w: int
@@ -39,6 +40,7 @@ class HouseFields:
     longitude: Decimal
     meter: int | None = None
     reading_minutes: int | None = None
+    connection_w: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ async def create_house(
         org_id=actor.org_id,
         name=fields.name,
         capacity_w=fields.capacity_w,
+        connection_w=fields.connection_w,
         latitude=fields.latitude,
         longitude=fields.longitude,
         reading_minutes=_reading_minutes(fields.reading_minutes, community),
@@ -87,7 +90,7 @@ async def create_house(
 async def update_house(db: Database, house_id: UUID, fields: HouseFields, *, actor: Actor, now: datetime) -> HouseRow:
     """Replace what is said about a house. Under readings its reading interval and its meter stay.
 
-    A `reading_minutes` of None leaves it as it is. Raises HouseNotFound, HouseInUse, ReadingInterval,
+    A `reading_minutes` or `connection_w` of None leaves it as it is. Raises HouseNotFound, HouseInUse, ReadingInterval,
     MeterNotEnrolled, MeterTaken.
     """
     known = await get_house(db, house_id, actor=actor)
@@ -107,6 +110,7 @@ async def update_house(db: Database, house_id: UUID, fields: HouseFields, *, act
             house.device_key = None
         house.name, house.capacity_w, house.meter = fields.name, fields.capacity_w, fields.meter
         house.latitude, house.longitude = fields.latitude, fields.longitude
+        house.connection_w = fields.connection_w or house.connection_w
         house.reading_minutes, house.updated_at = minutes, now
         await _flush(session, house)
         await accounts.record(

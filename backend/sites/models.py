@@ -22,6 +22,7 @@ class HouseRow(SQLModel, table=True):
     org_id: UUID
     name: str
     capacity_w: int = Field(sa_type=BigInteger)
+    connection_w: int | None = Field(default=None, sa_type=BigInteger)
     latitude: Decimal = Field(sa_type=Numeric(8, 6))
     longitude: Decimal = Field(sa_type=Numeric(9, 6))
     reading_minutes: int = Field(sa_type=SmallInteger)

@@ -66,6 +66,11 @@ class HouseIn(ApiModel):
     capacity_kw: Annotated[
         CapacityKwIn, Field(ge=0, le=MAX_CAPACITY_W, description="what its panels deliver at most; 0 without panels")
     ]
+    connection_kw: Annotated[CapacityKwIn, Field(ge=1, le=MAX_CAPACITY_W)] | None = Field(
+        default=None,
+        description="what its connection to the grid carries: no bid asks for more, no offer gives more; until it is "
+        "told, bids may ask for 17.25 kW (three phases of 25 A at 230 V), or for its capacity if that is more",
+    )
     latitude: Annotated[Decimal, Field(ge=-90, le=90, decimal_places=6)]
     longitude: Annotated[Decimal, Field(ge=-180, le=180, decimal_places=6)]
     meter: MeterRef | None = Field(default=None, description="reference of the meter on chain")
@@ -78,6 +83,7 @@ class HouseIn(ApiModel):
         return HouseFields(
             name=self.name,
             capacity_w=self.capacity_kw,
+            connection_w=self.connection_kw,
             latitude=self.latitude,
             longitude=self.longitude,
             meter=self.meter,
@@ -104,13 +110,14 @@ class ZoneIn(ApiModel):
 
 
 class HouseOut(ApiModel):
-    """A house. `zone` is its grid zone, by which the market's grid fee is looked up."""
+    """A house. `zone` is its grid zone, by which the market's grid fee is looked up; `connectionKw` null: not told."""
 
     id: UUID
     owner_id: UUID
     org_id: UUID
     name: str
     capacity_kw: CapacityKw
+    connection_kw: CapacityKw | None
     latitude: Degrees
     longitude: Degrees
     meter: MeterRef | None
@@ -129,6 +136,7 @@ class HouseOut(ApiModel):
             org_id=house.org_id,
             name=house.name,
             capacity_kw=house.capacity_w,
+            connection_kw=house.connection_w,
             latitude=house.latitude,
             longitude=house.longitude,
             meter=house.meter,

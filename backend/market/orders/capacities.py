@@ -9,13 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from backend.core.db import Database
-from backend.market.orders.checks import DRAW_W, capacity_wh
+from backend.market.orders.checks import limit_wh
 from backend.market.orders.last_look import COMMITTED
 from backend.market.sql import fetch
 
 _HOUSES = """
-SELECT h.id, h.name, h.meter, h.capacity_w, g.delivery_minutes, g.community_number, m.owner_address, m.community,
-    w.user_id IS NOT NULL AS is_linked
+SELECT h.id, h.name, h.meter, h.capacity_w, h.connection_w, g.delivery_minutes, g.community_number,
+    m.owner_address, m.community, w.user_id IS NOT NULL AS is_linked
 FROM houses h JOIN organizations g ON g.id = h.org_id
 LEFT JOIN chain_meters m ON m.chain = $1 AND m.meter = h.meter
 LEFT JOIN wallets w ON w.address = m.owner_address AND w.user_id = $2 AND w.valid_to IS NULL
@@ -70,7 +70,7 @@ async def list_capacities(
 
 def _capacity(house: Any, committed: Mapping[tuple[UUID, bool], int]) -> HouseCapacity:
     def side(is_bid: bool) -> Side:
-        limit = capacity_wh(max(house["capacity_w"], DRAW_W * is_bid), house["delivery_minutes"])
+        limit = limit_wh(house["capacity_w"], house["connection_w"], is_bid=is_bid, minutes=house["delivery_minutes"])
         return Side(limit, max(0, limit - committed.get((house["id"], is_bid), 0)))
 
     return HouseCapacity(

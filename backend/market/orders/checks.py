@@ -31,7 +31,7 @@ from backend.market.orders.types import ORDER_LIFE, NewOrder, OrderKind, SignedO
 
 CLOCK_TOLERANCE = timedelta(minutes=2)
 MAX_METER = 2**63 - 1
-DRAW_W = 17_250  # three phases of 25 A at 230 V: what a house may draw at least, whatever its panels deliver
+DRAW_W = 17_250  # three phases of 25 A at 230 V: what a house may draw at least until its connection is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def check_form(signed: SignedOrder, contract: bytes) -> None:
 def check(submitted: Submitted, facts: OrderFacts, *, chain: int, contract: bytes, now: datetime) -> NewOrder:
     """The order, ready to be placed; its signature is not checked here. Raises the refusal that says why it is not.
 
-    An offer is held to what the house's capacity delivers in the interval, a bid to that or to DRAW_W if it is more.
+    Its energy is held to `limit_wh` of the house, under the lock of the book.
     """
     order, kind = submitted.signed.order, submitted.signed.kind
     _check_clock(submitted.client_time, now)
@@ -105,13 +105,21 @@ def check(submitted: Submitted, facts: OrderFacts, *, chain: int, contract: byte
         order_hash=submitted.order_hash,
         signature=submitted.signed.signature,
         placed_at=now,
-        capacity_wh=capacity_wh(max(house.capacity_w, DRAW_W * order.is_bid), order.delivery_minutes),
+        capacity_wh=limit_wh(house.capacity_w, house.connection_w, is_bid=order.is_bid, minutes=order.delivery_minutes),
     )
 
 
-def capacity_wh(capacity_w: int, minutes: int) -> int:
-    """What a connection of `capacity_w` carries in an interval, whole Wh."""
-    return capacity_w * minutes // 60
+def limit_wh(capacity_w: int, connection_w: int | None, *, is_bid: bool, minutes: int) -> int:
+    """Most energy that all bids, or all offers, of a house may have in an interval, whole Wh.
+
+    A house sells what its panels deliver, as far as its connection carries it, and buys what the connection carries.
+    Until that is told, it buys what three phases of 25 A carry, or as much as its panels deliver if that is more.
+    """
+    if is_bid:
+        most_w = max(capacity_w, DRAW_W) if connection_w is None else connection_w
+    else:
+        most_w = capacity_w if connection_w is None else min(capacity_w, connection_w)
+    return most_w * minutes // 60
 
 
 def _check_clock(client_time: datetime | None, now: datetime) -> None:

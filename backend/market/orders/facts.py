@@ -29,7 +29,7 @@ LIMIT 1
 _FACTOR = _INTERVAL_FACTOR.format(chain="$1", region="$2", start="$3::timestamptz")
 _FACTS = f"""
 SELECT w.user_id, m.owner_address, m.community, m.region, m.delivery_minutes AS minutes_on_chain,
-    h.id AS house_id, h.owner_id, h.zone, h.capacity_w,
+    h.id AS house_id, h.owner_id, h.zone, h.capacity_w, h.connection_w,
     g.id AS org_id, g.delivery_minutes, {", ".join("r." + name for name in COLUMNS)},
     l.venue AS lane_venue, l.delivery_start AS lane_start, l.next_position,
     f.region AS factor_region, f.basis, f.valid_from, f.valid_to, f.effective_at, b.closes_at,
@@ -77,6 +77,7 @@ class HouseFacts:
     owner_id: UUID
     zone: str
     capacity_w: int
+    connection_w: int | None
     rules: MarketRules
     closes_at: datetime | None
 
@@ -136,4 +137,7 @@ def _facts(row: Any) -> OrderFacts:
 
 
 def _house(row: Any) -> HouseFacts:
-    return HouseFacts(row["house_id"], row["owner_id"], row["zone"], row["capacity_w"], read_row(row), row["closes_at"])
+    return HouseFacts(
+        row["house_id"], row["owner_id"], row["zone"], row["capacity_w"], row["connection_w"], read_row(row),
+        row["closes_at"],
+    )  # fmt: skip

@@ -91,6 +91,15 @@ async def test_create_house__member__owns_it_on_the_communitys_grid(db, member, 
     assert tuple(entry) == ("house.created", str(house.id))
 
 
+async def test_update_house__connection_told_once__stays_until_it_is_told_again(db, member):
+    made = await service.create_house(db, fields(), actor=member, now=NOW)
+
+    told = await service.update_house(db, made.id, fields(connection_w=11_000), actor=member, now=NOW)
+    left = await service.update_house(db, made.id, fields(name="Red door"), actor=member, now=NOW)
+
+    assert (made.connection_w, told.connection_w, left.connection_w) == (None, 11_000, 11_000)
+
+
 @pytest.mark.parametrize("minutes", [30, 60, 7])
 async def test_create_house__interval_does_not_divide_the_markets__is_refused(db, member, minutes):
     with pytest.raises(ReadingInterval):

@@ -71,7 +71,9 @@ async def test_houses__whole_life__over_http(client, act, make_user, make_commun
 
     made = await client.post("/api/houses", json=body)
     house = made.json()["data"]
-    changed = await client.put(f"/api/houses/{house['id']}", json=body | {"name": "Red door", "readingMinutes": 5})
+    changed = await client.put(
+        f"/api/houses/{house['id']}", json=body | {"name": "Red door", "readingMinutes": 5, "connectionKw": "17.25"}
+    )
     listed = await client.get("/api/houses")
     gone = await client.delete(f"/api/houses/{house['id']}")
     after = await client.get(f"/api/houses/{house['id']}")
@@ -80,6 +82,7 @@ async def test_houses__whole_life__over_http(client, act, make_user, make_commun
     assert (house["capacityKw"], house["latitude"], house["longitude"]) == ("5.5", "37.5", "-122.123456")
     assert (house["readingMinutes"], house["meter"], house["ownerId"]) == (15, None, str(actor.user_id))
     assert (changed.json()["data"]["name"], changed.json()["data"]["readingMinutes"]) == ("Red door", 5)
+    assert (house["connectionKw"], changed.json()["data"]["connectionKw"]) == (None, "17.25")
     assert listed.json()["meta"]["pagination"]["total"] == 1
     assert (gone.status_code, gone.content) == (204, b"")
     assert (after.status_code, after.json()["error"]["code"]) == (404, "sites.house_not_found")

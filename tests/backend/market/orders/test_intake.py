@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -30,6 +31,12 @@ from tests.support.square import MINUTES
 
 CAPACITY_WH = CAPACITY_W * MINUTES // 60
 WEEK_S = 7 * 86_400
+CONNECTIONS = [  # capacity of panels, connection; what the house may sell and buy, all W
+    (5_000, None, 5_000, DRAW_W),
+    (20_000, None, 20_000, 20_000),
+    (20_000, 10_000, 10_000, 10_000),
+    (5_000, 30_000, 5_000, 30_000),
+]
 Change = Callable[[Order], Order]
 
 
@@ -217,6 +224,25 @@ async def test_submit__house_without_panels__buys_what_a_connection_carries_and_
         await stall.submit(1, await stall.order(1, is_bid=True, energy_wh=1))
 
     assert placed.rest_wh == DRAW_W * MINUTES // 60
+
+
+@pytest.mark.parametrize(("capacity_w", "connection_w", "sells_w", "buys_w"), CONNECTIONS)
+async def test_submit__connection_told_or_not__bounds_both_sides(
+    stall: Stall, capacity_w: int, connection_w: int | None, sells_w: int, buys_w: int
+) -> None:
+    await stall.square.rows(
+        "UPDATE houses SET capacity_w = :capacity, connection_w = :connection WHERE id = :house RETURNING 1",
+        house=stall.square.houses[1], capacity=capacity_w, connection=connection_w,
+    )  # fmt: skip
+
+    refused = []
+    for is_bid, most_w in ((False, sells_w), (True, buys_w)):
+        with pytest.raises(errors.OverCapacity) as over:
+            await stall.submit(1, await stall.order(1, is_bid=is_bid, energy_wh=most_w * MINUTES // 60 + 1))
+        refused.append(over.value.details["capacity_kwh"])
+        await stall.submit(1, await stall.order(1, is_bid=is_bid, energy_wh=most_w * MINUTES // 60))
+
+    assert [Decimal(str(kwh)) * 60 * 1000 / MINUTES for kwh in refused] == [sells_w, buys_w]
 
 
 async def test_submit__market_order__cannot_be_a_direct_offer(stall: Stall) -> None:
