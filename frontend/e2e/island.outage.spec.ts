@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/** An island day: declared by an operator's signature, seen by members at once, shared out, ended, reported. */
+import { generatePrivateKey } from 'viem/accounts'
+import { join } from './support/community'
+import { command } from './support/stack'
+import { expect, test } from './support/test'
+
+const SHARED_OUT_MS = 45_000
+
+test('island day: declare, own share, the chain away, end, report', async ({ signedIn, asOperator, stack }) => {
+  const { page, context, wallet } = await signedIn({ key: generatePrivateKey() })
+  await join(context, stack, asOperator, 'operator')
+  const { page: member } = await signedIn('anna')
+  await member.goto('/houses')
+  await expect(member.getByRole('heading', { level: 1 })).toBeVisible()
+
+  await page.goto('/islands')
+  await expect(page.getByText('No island: the market is as always')).toBeVisible()
+  await page.getByRole('button', { name: 'Declare an island' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Why').fill('Storm over the valley')
+  await dialog.getByLabel('Lasts at most').fill('80')
+  await dialog.getByLabel('Price cap').fill('0.3')
+  await dialog.getByRole('button', { name: 'Go on' }).click()
+  await expect(dialog.getByText('Whole hours from 1 to 72.')).toBeVisible()
+  await dialog.getByLabel('Lasts at most').fill('6')
+  await dialog.getByRole('button', { name: 'Go on' }).click()
+  await dialog.getByRole('button', { name: 'Sign in your wallet' }).click()
+  await expect(dialog.getByText('Your community is an island')).toBeVisible()
+  expect(wallet.lastTypedData()).toMatchObject({ primaryType: 'IslandDeclaration', message: { reason: 'Storm over the valley', priceCapMicroPerKwh: '300000' } })
+  await dialog.getByRole('button', { name: 'Close' }).last().click()
+
+  const banner = member.getByRole('link', { name: /Your community is an island/ })
+  await expect(banner).toBeVisible()
+  await banner.click()
+  await expect(member.getByRole('heading', { name: /^Your share/ })).toBeVisible()
+  await expect(member.getByText('May be used')).toBeVisible({ timeout: SHARED_OUT_MS })
+
+  await command(stack, 'stop anvil')
+  try {
+    await member.reload()
+    await expect(member.getByText('May be used')).toBeVisible()
+    await expect(member.getByText('Storm over the valley').first()).toBeVisible()
+  } finally {
+    await command(stack, 'start anvil')
+  }
+
+  await page.getByRole('button', { name: 'End it now' }).click()
+  await dialog.getByRole('button', { name: 'Sign in your wallet' }).click()
+  await expect(dialog.getByText('The island has ended')).toBeVisible()
+  await dialog.getByRole('button', { name: 'Close' }).last().click()
+  await expect(banner).toBeHidden()
+
+  await page.getByRole('link', { name: /Storm over the valley/ }).click()
+  await page.getByRole('tab', { name: 'Report' }).click()
+  await expect(page.getByRole('region', { name: 'Shares by house' })).toContainText('Anna')
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'JSON' }).click()])
+  expect(file.suggestedFilename()).toMatch(/^island-.*\.json$/)
+})
