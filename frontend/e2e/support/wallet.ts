@@ -21,7 +21,9 @@ export class Refusal extends Error {
 }
 
 export class TestWallet {
-  readonly account: PrivateKeyAccount
+  /** The account that is chosen in the wallet. */
+  account: PrivateKeyAccount
+  private readonly own: PrivateKeyAccount
   /** Every request that a page made, in order. */
   readonly requests: Call[] = []
   /** Chain ids that the wallet knows; others must be added first. */
@@ -34,7 +36,8 @@ export class TestWallet {
   private readonly refusals = new Map<string, Refusal>()
 
   constructor(private readonly stack: Stack, key: Hex, chainId = stack.chainId) {
-    this.account = privateKeyToAccount(key)
+    this.own = privateKeyToAccount(key)
+    this.account = this.own
     this.chainId = chainId
     this.known = new Set([chainId])
   }
@@ -42,6 +45,15 @@ export class TestWallet {
   /** The person declines the next request of this method. */
   rejectNext(method: string, refusal = new Refusal(4001, 'User rejected the request.')): void {
     this.refusals.set(method, refusal)
+  }
+
+  /** The person chooses another account; pages learn of it when they ask next. */
+  useAccount(account: PrivateKeyAccount): void {
+    this.account = account
+  }
+
+  useOwnAccount(): void {
+    this.account = this.own
   }
 
   /** The last typed data that a page asked to sign. */
@@ -60,7 +72,7 @@ export class TestWallet {
         return { error: { code, message } }
       }
     })
-    await context.addInitScript(provider, { address: this.account.address })
+    await context.addInitScript(provider)
   }
 
   private async answer(call: Call): Promise<unknown> {
@@ -124,7 +136,7 @@ export class TestWallet {
 }
 
 /** Runs in the page before its own scripts. */
-function provider({ address }: { address: string }): void {
+function provider(): void {
   type Listener = (value: unknown) => void
   const listeners = new Map<string, Set<Listener>>()
   const emit = (event: string, value: unknown) => listeners.get(event)?.forEach((listener) => listener(value))
@@ -135,7 +147,7 @@ function provider({ address }: { address: string }): void {
       const { result, chainId, error } = await ask(call)
       if (error) throw Object.assign(new Error(error.message), { code: error.code })
       if (call.method === 'wallet_switchEthereumChain' || call.method === 'wallet_addEthereumChain') emit('chainChanged', `0x${(chainId ?? 0).toString(16)}`)
-      if (call.method === 'eth_requestAccounts') emit('accountsChanged', [address])
+      if (call.method === 'eth_requestAccounts') emit('accountsChanged', result)
       return result
     },
     on(event: string, listener: Listener) {

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/** `npm run screenshots`: every page at three widths in both themes, for looking at. */
+import { PAGES } from './pages'
+import { expect, test } from './support/test'
+
+const WIDTHS = [360, 768, 1440]
+
+for (const listed of PAGES) {
+  test(listed.name, async ({ browser, signedIn, official, stack }) => {
+    const { page } =
+      listed.as === 'nobody' ? { page: await browser.newPage({ baseURL: stack.url }) } : listed.as === 'anna' ? await signedIn('anna') : await official(listed.as)
+    for (const theme of ['dark', 'light']) {
+      await page.goto(listed.path(stack))
+      await page.evaluate((name) => localStorage.setItem('gridx.theme', name), theme)
+      await page.reload()
+      await expect(page.getByRole('status', { name: 'Loading' })).toHaveCount(0)
+      await listed.prepare?.(page)
+      for (const width of WIDTHS) {
+        await page.setViewportSize({ width, height: width < 500 ? 780 : 900 })
+        await expect(page.locator('main')).toBeVisible()
+        await page.evaluate(() => document.fonts.ready)
+        await page.screenshot({ path: `screenshots/${listed.name}-${width}-${theme}.png`, fullPage: true, animations: 'disabled' })
+      }
+    }
+    if (listed.as === 'nobody') await page.close()
+  })
+}
