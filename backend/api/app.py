@@ -47,6 +47,7 @@ from backend.market.book.engine import Engine
 from backend.market.islands import router as islands
 from backend.market.orders import market_router
 from backend.market.orders import router as orders
+from backend.market.orders.batch_router import batches
 from backend.market.orders.intake import Intake
 from backend.market.orders.service import last_look
 from backend.market.posting import Poster
@@ -85,6 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     app.include_router(market.router)  # a request is compared with one route after the other: the most asked first
     app.include_router(orders.orders)
+    app.include_router(batches)
     parts = (carbon, chain, health, site, accounts, sites, emissions, audit, audit_runs, live, islands, settlement)
     for part in (*parts, forecasts, operations):
         app.include_router(part.router)

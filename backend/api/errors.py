@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns refusals, validation errors and bugs into the envelope, each with its right status."""
 
-from datetime import datetime
 from typing import Any
 
 import asyncpg
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic.alias_generators import to_camel
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from backend.core.envelope import envelope
-from backend.core.errors import Refusal, Unavailable
+from backend.core.errors import Refusal, Unavailable, plain_details
 
 log = structlog.get_logger()
 _HTTP_CODES = {404: "request.not_found", 405: "request.method_not_allowed"}
@@ -29,7 +27,7 @@ class DatabaseAway(Unavailable):
 
 def refusal_response(refusal: Refusal, request_id: str) -> Response:
     """The envelope of a refusal; 429 and 503 say when to come back."""
-    error = {"code": refusal.code, "message": refusal.message, "details": _plain(refusal.details)}
+    error = {"code": refusal.code, "message": refusal.message, "details": plain_details(refusal)}
     headers = {}
     retry_after = getattr(refusal, "retry_after_s", None)
     if retry_after is not None:
@@ -115,19 +113,3 @@ def _error(request: Request, status: int, body: dict[str, Any]) -> Response:
         status_code=status,
         media_type="application/json",
     )
-
-
-def _plain(details: dict[str, Any]) -> dict[str, Any]:
-    return {to_camel(name): _plain_value(value) for name, value in details.items()}
-
-
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return "0x" + value.hex()
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, list | tuple):
-        return [_plain_value(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _plain_value(item) for key, item in value.items()}
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Refusals: each has a kind (its HTTP status), a code that keeps its name, a title and facts."""
 
+from datetime import datetime
 from typing import Any, ClassVar
+
+from pydantic.alias_generators import to_camel
 
 
 class Refusal(Exception):
@@ -128,3 +131,20 @@ def refusals(*errors: type[Refusal]) -> dict[int | str, dict[str, Any]]:
 
 def _example(kind: type[Refusal]) -> dict[str, Any]:
     return {"data": None, "error": {"code": kind.code, "message": kind.title, "details": {}}}
+
+
+def plain_details(refusal: Refusal) -> dict[str, Any]:
+    """The facts of a refusal as JSON: camelCase names, bytes as 0x text, times in ISO 8601."""
+    return {to_camel(name): _plain_value(value) for name, value in refusal.details.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, list | tuple):
+        return [_plain_value(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain_value(item) for key, item in value.items()}
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

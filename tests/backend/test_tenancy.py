@@ -54,6 +54,8 @@ def filled(value: Any, ids: dict[str, str]) -> Any:
         return re.sub(r"\{(\w+)\}", lambda match: ids[match[1]], value)
     if isinstance(value, dict):
         return {name: filled(item, ids) for name, item in value.items()}
+    if isinstance(value, list):
+        return [filled(item, ids) for item in value]
     return value
 
 

@@ -36,7 +36,7 @@ from backend.market.orders.schemas import (
     ReservationIn,
     ReservationOut,
 )
-from backend.market.orders.types import OrderState, SignedOrder, Venue
+from backend.market.orders.types import OrderState, Venue
 
 orders = APIRouter(prefix="/api/market/orders", tags=["orders"], route_class=EnvelopeRoute)
 matches = APIRouter(prefix="/api/market/matches", tags=["orders"], route_class=EnvelopeRoute)
@@ -67,19 +67,7 @@ To = Annotated[Moment | None, Query(alias="to", description="start of delivery, 
 async def prepare_order(body: DraftIn, request: Request, principal: CurrentUser, service_db: ServiceDb) -> DraftOut:
     """An order ready for signing: typed data with a fill counter of its own, the interval's factor, an expiry."""
     now = utc_now()
-    wanted = drafts.Wanted(
-        user_id=principal.user_id,
-        house_id=body.house_id,
-        is_bid=body.side is Side.BID,
-        kind=body.kind,
-        venue=body.venue,
-        delivery_start=body.delivery_start,
-        energy_wh=body.energy_kwh,
-        min_fill_wh=body.min_fill_kwh,
-        price_micro_per_kwh=body.price_per_kwh,
-        taker=body.taker,
-        expiry=body.expiry,
-    )
+    wanted = body.wanted(principal.user_id)
     return DraftOut.of(await drafts.prepare(service_db, chain_of(request), wanted, now=now), now)
 
 
@@ -95,8 +83,7 @@ async def prepare_order(body: DraftIn, request: Request, principal: CurrentUser,
 async def place_order(body: OrderIn, request: Request, principal: CurrentUser) -> PlacedOut:
     """Hand in a signed order. It is stored and matched when this answers."""
     intake: Intake = intake_of(request)
-    signed = SignedOrder(body.order.order(), body.raw_signature(), body.kind)
-    order, placed = await intake.submit(principal.user_id, signed, client_time=body.client_time)
+    order, placed = await intake.submit(principal.user_id, body.signed(), client_time=body.client_time)
     return PlacedOut.of(order, placed)
 
 

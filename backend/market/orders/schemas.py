@@ -12,11 +12,20 @@ from backend.core.units import Address, EnergyKwh, EnergyKwhIn, Hash32, Money, P
 from backend.market.book.types import Ended, Placed
 from backend.market.clearing.types import Side
 from backend.market.orders.capacities import Hindrance, HouseCapacity
-from backend.market.orders.drafts import Draft
+from backend.market.orders.drafts import Draft, Wanted
 from backend.market.orders.market_schemas import Limit, Moment
 from backend.market.orders.reservations import Reservation
 from backend.market.orders.typed_data import Order, message_of
-from backend.market.orders.types import MatchView, NewOrder, OfferView, OrderKind, OrderState, OrderView, Venue
+from backend.market.orders.types import (
+    MatchView,
+    NewOrder,
+    OfferView,
+    OrderKind,
+    OrderState,
+    OrderView,
+    SignedOrder,
+    Venue,
+)
 
 MAX_SIGNATURE_TEXT = 2 + 2 * 4096
 
@@ -45,6 +54,22 @@ class DraftIn(ApiModel):
     venue: Venue = Venue.BOOK
     taker: Address | None = None
     expiry: WholeSeconds | None = None
+
+    def wanted(self, user_id: UUID) -> Wanted:
+        """What the verb takes."""
+        return Wanted(
+            user_id=user_id,
+            house_id=self.house_id,
+            is_bid=self.side is Side.BID,
+            kind=self.kind,
+            venue=self.venue,
+            delivery_start=self.delivery_start,
+            energy_wh=self.energy_kwh,
+            min_fill_wh=self.min_fill_kwh,
+            price_micro_per_kwh=self.price_per_kwh,
+            taker=self.taker,
+            expiry=self.expiry,
+        )
 
 
 class DraftOut(ApiModel):
@@ -93,9 +118,9 @@ class OrderIn(ApiModel):
     kind: OrderKind = OrderKind.LIMIT
     client_time: Moment | None = None
 
-    def raw_signature(self) -> bytes:
-        """The signature's bytes."""
-        return bytes.fromhex(self.signature[2:])
+    def signed(self) -> SignedOrder:
+        """The order with its signature."""
+        return SignedOrder(self.order.order(), bytes.fromhex(self.signature[2:]), self.kind)
 
 
 class PlacedMatchOut(ApiModel):

@@ -39,12 +39,15 @@ class Trader:
         assert status == 201, data
         return data
 
-    async def place(self, draft: Any, **changes: Any) -> Any:
-        """Sign a draft like a wallet and hand it in."""
+    def signed(self, draft: Any) -> dict[str, Any]:
+        """A draft signed as a wallet does it."""
         key = self.site.town.stage.key(self.person)
         signature = Account.sign_message(encode_typed_data(full_message=draft["typedData"]), key).signature
-        body = {"order": draft["typedData"]["message"], "signature": "0x" + bytes(signature).hex()}
-        return await self.ask("POST", "/api/market/orders", json=body | changes)
+        return {"order": draft["typedData"]["message"], "signature": "0x" + bytes(signature).hex()}
+
+    async def place(self, draft: Any, **changes: Any) -> Any:
+        """Sign a draft and hand it in."""
+        return await self.ask("POST", "/api/market/orders", json=self.signed(draft) | changes)
 
 
 @pytest.fixture
@@ -106,6 +109,39 @@ async def test_orders__client_with_a_wrong_clock__is_refused_with_both_times(tra
         asked = await seller.ask("POST", "/api/market/orders/drafts", json=wanted | {"deliveryStart": start})
         assert asked[0] == 422, start
     assert error["details"]["clientTime"] == wrong.replace("+00:00", "Z") < error["details"]["serverTime"]
+
+
+async def test_batches__some_that_are_refused__answer_each_by_itself_and_again_by_its_id(
+    traders: tuple[Trader, Trader],
+) -> None:
+    seller, _ = traders
+    later = interval_after(utc_now(), intervals=6).isoformat()
+    wanted = {"houseId": str(seller.site.town.houses[1]), "side": "offer", "energyKwh": "1", "pricePerKwh": "0.24"}
+    asked = [
+        wanted | {"deliveryStart": seller.start},
+        wanted | {"deliveryStart": "2026-06-01T00:00:00Z"},
+        wanted | {"deliveryStart": later},
+    ]
+
+    status, drafted = await seller.ask("POST", "/api/market/orders/drafts/batch", json={"drafts": asked})
+    first, refused, third = drafted["answers"]
+    orders = [seller.signed(answer["draft"]) for answer in (first, third)]
+    wrong = {"order": orders[0]["order"] | {"energyWh": 1}, "signature": orders[0]["signature"]}
+    sent = {"orders": [orders[0], wrong, orders[1]]}
+    placed_status, placed = await seller.ask("POST", "/api/market/orders/batch", json=sent)
+    _, again = await seller.ask("POST", "/api/market/orders/batch", json=sent)
+    too_many = await seller.ask("POST", "/api/market/orders/batch", json={"orders": [orders[0]] * 51})
+    _, mine = await seller.ask("GET", "/api/market/orders")
+
+    assert (status, refused["draft"], refused["error"]["code"]) == (200, None, "order.gate_closed")
+    assert refused["error"]["details"]["serverTime"].endswith("Z")
+    assert placed_status == 200
+    assert [answer["placed"] and answer["placed"]["state"] for answer in placed["answers"]] == ["OPEN", None, "OPEN"]
+    assert placed["answers"][1]["error"]["code"] == "order.signature"
+    ids = [answer["placed"]["id"] for answer in placed["answers"] if answer["placed"]]
+    assert [again["answers"][place]["error"]["details"]["orderId"] for place in (0, 2)] == ids
+    assert {order["id"] for order in mine} == set(ids)
+    assert too_many[0] == 422
 
 
 async def test_drafts__more_than_the_house_delivers__are_refused_before_anybody_signs(
