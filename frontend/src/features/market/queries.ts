@@ -136,9 +136,3 @@ export const reservationsQuery = queryOptions({
   queryFn: async () => (await takePage(api.GET('/api/market/offers/reservations', { params: { query: { limit: 20 } } }))).items,
   staleTime: 0,
 })
-
-export const carbonQuery = (userId: string) =>
-  queryOptions({
-    queryKey: ['carbon', 'wallet', userId],
-    queryFn: () => take(api.GET('/api/carbon-wallet/{user_id}', { params: { path: { user_id: userId } } })),
-  })

@@ -8,7 +8,7 @@ import { startOutbox } from '../purchases/outbox'
 import type { Interval } from '../queries'
 import { OffersCard } from '../ticket/OffersCard'
 import { OrderTicket, type Ticket } from '../ticket/OrderTicket'
-import type { Community } from '../useCommunity'
+import type { Community } from '@/shared/session'
 
 startOutbox()
 

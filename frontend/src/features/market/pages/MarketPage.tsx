@@ -13,7 +13,7 @@ import { DealsCard } from '../parts/DealsCard'
 import { IntervalPicker } from '../parts/IntervalPicker'
 import { PriceCard } from '../parts/PriceCard'
 import { intervalsQuery, type Interval } from '../queries'
-import { useCommunity, type Community } from '../useCommunity'
+import { useCommunity, type Community } from '@/shared/session'
 
 const Desk = lazy(() => import('./Desk'))
 const EMPTY: OrderForm = { isBid: true, venue: 'book', kind: 'limit', energy: '', minFill: '', price: '', taker: '' }

@@ -5,7 +5,7 @@ import { formatAgo, formatPrice, formatTime, groupedText } from '@/shared/format
 import { Badge, Card, CardSkeleton, Chart, EmptyState, ProblemNotice, cn, type Series } from '@/shared/ui'
 import { depth, spreadMicro, type DepthPoint } from '../logic/depth'
 import { bookQuery, type ShownBook } from '../queries'
-import type { Community } from '../useCommunity'
+import type { Community } from '@/shared/session'
 
 const RULES: Readonly<Record<ShownBook['rule'], string>> = {
   continuous: 'Matched at once, by price, then time',

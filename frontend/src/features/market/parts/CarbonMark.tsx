@@ -2,15 +2,15 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { Leaf } from 'lucide-react'
+import { carbonWalletQuery } from '@/shared/carbon'
 import { carbonParts, gramsOf } from '@/shared/format'
 import { useUser } from '@/shared/session'
 import { Skeleton } from '@/shared/ui'
-import { carbonQuery } from '../queries'
 
 /** The carbon counter: what one's trades are estimated to have avoided, pending and available. */
 export function CarbonMark() {
   const user = useUser()
-  const wallet = useQuery(carbonQuery(user.id))
+  const wallet = useQuery(carbonWalletQuery(user.id))
   if (wallet.isPending) return <Skeleton className="h-14 w-44 rounded-xl" />
   if (wallet.isError) return null
   const available = gramsOf(wallet.data.availableKg)

@@ -5,7 +5,7 @@ import { Handshake } from 'lucide-react'
 import { formatAgo, formatInterval, groupedText, microOf, whOf } from '@/shared/format'
 import { Badge, Card, CardSkeleton, EmptyState, ProblemNotice, Table, Td, Th, type Tone } from '@/shared/ui'
 import { dealsQuery, type Deal } from '../queries'
-import type { Community } from '../useCommunity'
+import type { Community } from '@/shared/session'
 
 const STATES: Readonly<Record<Deal['state'], readonly [label: string, tone: Tone]>> = {
   MATCHED: ['matched', 'neutral'],

@@ -13,7 +13,7 @@ import { troubleOf } from '../logic/trouble'
 import { ordersQuery, type Order } from '../queries'
 import { useTrader } from '../ticket/trader'
 import { WalletLine } from '../ticket/WalletLine'
-import type { Community } from '../useCommunity'
+import type { Community } from '@/shared/session'
 
 const STATES: Readonly<Record<Order['state'], readonly [label: string, tone: Tone]>> = {
   OPEN: ['open', 'info'],

@@ -9,7 +9,7 @@ import { Badge, Card, Chart, EmptyState, ProblemNotice, Skeleton } from '@/share
 import { Segmented } from '@/shared/ui/tabs'
 import { priceColumns, type PriceColumns } from '../logic/prices'
 import { pricesQuery, type PriceSpan } from '../queries'
-import type { Community } from '../useCommunity'
+import type { Community } from '@/shared/session'
 
 const SPANS = [
   { value: 'day', label: 'Day' },

@@ -7,7 +7,7 @@ import { Dialog } from '@/shared/ui/dialog'
 import { isEnded, type Purchase, type Stage } from '../logic/purchase'
 import { forget, usePurchase, usePurchases } from '../purchases/store'
 import { ResumeDialog } from '../ticket/BuyDialog'
-import type { Community } from '../useCommunity'
+import type { Community } from '@/shared/session'
 import { PurchaseProgress } from './PurchaseProgress'
 
 const STAGES: Readonly<Record<Stage, readonly [label: string, tone: Tone]>> = {

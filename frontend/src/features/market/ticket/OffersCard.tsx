@@ -6,7 +6,7 @@ import { formatInterval, formatMoney, costMicro, groupedText, microOf, whOf } fr
 import { Button, Card, CardSkeleton, EmptyState, Pagination, ProblemNotice, Table, Td, Th } from '@/shared/ui'
 import { Segmented } from '@/shared/ui/tabs'
 import { offersQuery, type Offer } from '../queries'
-import type { Community } from '../useCommunity'
+import type { Community } from '@/shared/session'
 import { BuyDialog } from './BuyDialog'
 
 const REACH = [

@@ -6,7 +6,7 @@ import { Button, Card, Field, Input, ProblemNotice, Select, Skeleton } from '@/s
 import { Segmented } from '@/shared/ui/tabs'
 import { checkOrder, type Amounts, type Field as FieldName, type OrderForm, type Problem } from '../logic/validation'
 import type { Interval } from '../queries'
-import type { Community } from '../useCommunity'
+import type { Community } from '@/shared/session'
 import { ReviewDialog } from './ReviewDialog'
 import { useDesk, type Desk } from './useFacts'
 import { useSigning } from './useSigning'

@@ -8,7 +8,7 @@ import { Dialog } from '@/shared/ui/dialog'
 import { inWords, type Order } from '../logic/order'
 import type { OrderForm } from '../logic/validation'
 import { matchesQuery } from '../queries'
-import type { Community } from '../useCommunity'
+import type { Community } from '@/shared/session'
 import type { Signing } from './useSigning'
 
 /** What will be signed, in words and field by field; afterwards, what became of it. */

@@ -12,7 +12,7 @@ import { readOrder } from '../logic/order'
 import { tradeIdOf } from '../logic/purchase'
 import { keep, tell } from '../purchases/store'
 import type { Offer } from '../queries'
-import type { Community } from '../useCommunity'
+import type { Community } from '@/shared/session'
 import { useTrader, type Reservation } from './trader'
 
 export interface Buying {

@@ -7,7 +7,7 @@ import { microOf, whOf } from '@/shared/format'
 import { useWallet } from '@/shared/wallet'
 import type { Facts, HouseFacts, WalletFacts } from '../logic/validation'
 import { capacitiesQuery, rulesQuery, type Capacity, type Interval } from '../queries'
-import type { Community } from '../useCommunity'
+import type { Community } from '@/shared/session'
 
 const NO_PRICE = 2n ** 40n - 1n
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The community whose market is shown: the one that the user acts for. */
-import { useMembership } from '@/shared/session'
+import { useMembership } from './organization'
 
 export interface Community {
   /** The organisation's id. */
