@@ -1740,6 +1740,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/market/orders/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Place Orders
+         * @description Hand in up to 50 signed orders, in no promised sequence. Those that are answered with `placed` are stored.
+         *
+         *     When the request itself fails, some may be stored: send it again, those are refused as `order.replayed` by their id.
+         */
+        post: operations["place_orders_api_market_orders_batch_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/market/orders/capacities": {
         parameters: {
             query?: never;
@@ -1774,6 +1796,28 @@ export interface paths {
          * @description An order ready for signing: typed data with a fill counter of its own, the interval's factor, an expiry.
          */
         post: operations["prepare_order_api_market_orders_drafts_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/market/orders/drafts/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prepare Orders
+         * @description Up to 50 orders ready for signing, each with what `POST …/drafts` says, or why there is none.
+         *
+         *     A draft takes nothing of a house's capacity: together they may be more than intake accepts.
+         */
+        post: operations["prepare_orders_api_market_orders_drafts_batch_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3340,6 +3384,22 @@ export interface components {
             signature: string;
         };
         /**
+         * DraftAnswer
+         * @description Either the draft or why there is none.
+         */
+        DraftAnswer: {
+            draft?: components["schemas"]["DraftOut"] | null;
+            error?: components["schemas"]["RefusedOut"] | null;
+        };
+        /**
+         * DraftAnswers
+         * @description Answers in the sequence of the drafts.
+         */
+        DraftAnswers: {
+            /** Answers */
+            answers: components["schemas"]["DraftAnswer"][];
+        };
+        /**
          * DraftIn
          * @description What is to be sold (`offer`) or bought (`bid`). `taker` names the one wallet that may take a direct offer.
          */
@@ -3397,6 +3457,14 @@ export interface components {
             typedData: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * DraftsIn
+         * @description What is to be sold or bought, one interval or house after the other.
+         */
+        DraftsIn: {
+            /** Drafts */
+            drafts: components["schemas"]["DraftIn"][];
         };
         /**
          * EmailIn
@@ -3657,6 +3725,11 @@ export interface components {
              * @example 5.5
              */
             capacityKw: string | number;
+            /**
+             * Connectionkw
+             * @description what its connection to the grid carries: no bid asks for more, no offer gives more; until it is told, bids may ask for 17.25 kW (three phases of 25 A at 230 V), or for its capacity if that is more
+             */
+            connectionKw?: (string | number) | null;
             /** Latitude */
             latitude: number | string;
             /** Longitude */
@@ -3676,7 +3749,7 @@ export interface components {
         };
         /**
          * HouseOut
-         * @description A house. `zone` is its grid zone, by which the market's grid fee is looked up.
+         * @description A house. `zone` is its grid zone, by which the market's grid fee is looked up; `connectionKw` null: not told.
          */
         HouseOut: {
             /**
@@ -3685,6 +3758,8 @@ export interface components {
              * @example 5.5
              */
             capacityKw: string;
+            /** Connectionkw */
+            connectionKw: string | null;
             /**
              * Createdat
              * Format: date-time
@@ -4256,6 +4331,11 @@ export interface components {
              * @example 5.5
              */
             capacityKw: string | number;
+            /**
+             * Connectionkw
+             * @description what its connection to the grid carries: no bid asks for more, no offer gives more; until it is told, bids may ask for 17.25 kW (three phases of 25 A at 230 V), or for its capacity if that is more
+             */
+            connectionKw?: (string | number) | null;
             /** Latitude */
             latitude: number | string;
             /** Longitude */
@@ -4509,6 +4589,14 @@ export interface components {
          */
         OrderState: "OPEN" | "FILLED" | "CANCELLED" | "CLOSED";
         /**
+         * OrdersIn
+         * @description Signed orders.
+         */
+        OrdersIn: {
+            /** Orders */
+            orders: components["schemas"]["OrderIn"][];
+        };
+        /**
          * OrgKind
          * @description A community trades energy and is registered on chain; a company is any other organisation.
          * @enum {string}
@@ -4752,6 +4840,22 @@ export interface components {
             userId?: string | null;
         };
         /**
+         * PlacedAnswer
+         * @description Either what an order led to, durable, or why it was refused.
+         */
+        PlacedAnswer: {
+            error?: components["schemas"]["RefusedOut"] | null;
+            placed?: components["schemas"]["PlacedOut"] | null;
+        };
+        /**
+         * PlacedAnswers
+         * @description Answers in the sequence of the orders.
+         */
+        PlacedAnswers: {
+            /** Answers */
+            answers: components["schemas"]["PlacedAnswer"][];
+        };
+        /**
          * PlacedMatchOut
          * @description A match of the order that was placed; `fee` is the owner's own share.
          */
@@ -4920,6 +5024,20 @@ export interface components {
         RefreshIn: {
             /** Refreshtoken */
             refreshToken?: string | null;
+        };
+        /**
+         * RefusedOut
+         * @description Why one of many was refused, as the `error` of a request of its own would say it.
+         */
+        RefusedOut: {
+            /** Code */
+            code: string;
+            /** Details */
+            details: {
+                [key: string]: unknown;
+            };
+            /** Message */
+            message: string;
         };
         /**
          * RegisterIn
@@ -12801,6 +12919,71 @@ export interface operations {
             };
         };
     };
+    place_orders_api_market_orders_batch_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrdersIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["PlacedAnswers"];
+                        error: null;
+                        meta: {
+                            pagination?: {
+                                limit: number;
+                                page: number;
+                                total: number;
+                            };
+                            requestId?: string;
+                            version?: string;
+                        };
+                        /** Format: date-time */
+                        timestamp: string;
+                    };
+                };
+            };
+            /** @description `auth.required`: Sign in first; `auth.token_invalid`: The access token does not hold */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description `service.unavailable`: A part that this needs is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
     get_capacities_api_market_orders_capacities_get: {
         parameters: {
             query: {
@@ -12938,6 +13121,71 @@ export interface operations {
                 };
             };
             /** @description `order.malformed`: This cannot be an order; `order.taker`: Orders of the book name the contract as taker; only offers name nobody or one buyer; `order.meter`: The meter is not enrolled to the maker, with a house of yours in an open community; `order.interval`: The community has no such delivery interval; `order.clock`: Your clock and ours differ too much; set it right and sign again; `order.expired`: The order has expired; `order.expiry`: An order lives at least until its delivery ends, and at most seven days after delivery starts; `order.price`: The price lies outside the community's limits; `order.factor`: The order cannot use this emission factor */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description `chain.connecting`: The chain is being connected; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    prepare_orders_api_market_orders_drafts_batch_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftsIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["DraftAnswers"];
+                        error: null;
+                        meta: {
+                            pagination?: {
+                                limit: number;
+                                page: number;
+                                total: number;
+                            };
+                            requestId?: string;
+                            version?: string;
+                        };
+                        /** Format: date-time */
+                        timestamp: string;
+                    };
+                };
+            };
+            /** @description `auth.required`: Sign in first; `auth.token_invalid`: The access token does not hold */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Validation Error */
             422: {
                 headers: {
                     [name: string]: unknown;
