@@ -20,7 +20,7 @@ ORDER_BUGS = (
         (
             (
                 f"{SOURCES}/last_look.py",
-                "        committed[side] = committed.get(side, 0) + order.energy_wh\n",
+                "        taken[side] = taken.get(side, 0) + order.energy_wh\n",
                 "",
             ),
         ),
