@@ -37,7 +37,7 @@ export function Entries({ userId }: { userId: string }) {
       ) : (
         <>
           <Table label="Entries">
-            <thead><tr><Th>Booked</Th><Th>Entry</Th><Th>For</Th><Th num>CO₂e</Th></tr></thead>
+            <thead><tr><Th className="hidden sm:table-cell">Booked</Th><Th>Entry</Th><Th>For</Th><Th num>CO₂e</Th></tr></thead>
             <tbody>{entries.data.items.map((entry) => <Entry key={entry.id} entry={entry} />)}</tbody>
           </Table>
           <Pagination page={page} limit={entries.data.limit} total={entries.data.total} onPage={setPage} />
@@ -52,10 +52,11 @@ function Entry({ entry }: { entry: Movement }) {
   const Sign = direction === 'in' ? ArrowDownLeft : direction === 'out' ? ArrowUpRight : Clock3
   return (
     <tr>
-      <Td className="text-xs whitespace-nowrap text-muted sm:text-sm">{formatDateTime(entry.bookedAt)}</Td>
+      <Td className="hidden whitespace-nowrap text-muted sm:table-cell">{formatDateTime(entry.bookedAt)}</Td>
       <Td title={meaningOf(entry)}>
         <Badge tone={direction === 'in' ? 'carbon' : direction === 'out' ? 'violet' : 'info'}><Sign aria-hidden /> {entry.kind === 'retired' ? 'Retired' : MOVEMENT_NAMES[entry.type]}</Badge>
         <span className="sr-only">{meaningOf(entry)}</span>
+        <span className="mt-1 block text-xs text-muted sm:hidden">{formatDateTime(entry.bookedAt)}</span>
       </Td>
       <Td><Reference entry={entry} /></Td>
       <Td num className={cn('font-semibold', direction === 'in' && 'text-carbon')}>
@@ -67,7 +68,7 @@ function Entry({ entry }: { entry: Movement }) {
 
 function Reference({ entry }: { entry: Movement }) {
   const link = 'text-link underline-offset-4 hover:underline'
-  if (entry.tradeId) return <Link to="/trades/$id" params={{ id: entry.tradeId }} className={link}>Trade{entry.deliveryStart ? `, delivery ${formatDateTime(entry.deliveryStart)}` : ''}</Link>
+  if (entry.tradeId) return <Link to="/trades/$id" params={{ id: entry.tradeId }} className={link}>Trade{entry.deliveryStart && <span className="block text-xs text-muted sm:ml-2 sm:inline sm:text-sm">delivered {formatDateTime(entry.deliveryStart)}</span>}</Link>
   if (entry.kind === 'retired' && entry.documentId) return <Link to="/certificates/$documentId" params={{ documentId: entry.documentId }} className={link}>Certificate</Link>
   if (entry.counterparty?.startsWith('0x')) return <Hash value={entry.counterparty} />
   return <span className="text-muted">{entry.counterparty ?? '–'}</span>

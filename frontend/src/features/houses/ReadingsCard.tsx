@@ -81,7 +81,7 @@ function Readings({ buckets, shown, timeZone, onEarlier }: { buckets: readonly B
   }
   const columns = columnsOf(buckets)
   const series: Series[] = QUANTITIES.filter((quantity) => !hidden.has(quantity)).map((quantity) => ({
-    label: `${LOOKS[quantity].label}, kWh`,
+    label: LOOKS[quantity].label,
     color: LOOKS[quantity].color,
     values: columns.values[quantity],
     kind: shown.resolution === '1d' ? 'steps' : quantity === 'production' ? 'area' : 'line',
@@ -102,7 +102,7 @@ function Readings({ buckets, shown, timeZone, onEarlier }: { buckets: readonly B
         x={columns.starts}
         series={series}
         formatX={(seconds) => (shown.span === 'day' ? formatTime(seconds * 1000, timeZone) : dayAndMonth(seconds * 1000, timeZone))}
-        formatY={(kwh) => kwh.toLocaleString('en', { maximumFractionDigits: 2 })}
+        formatY={(kwh) => `${kwh.toLocaleString('en', { maximumFractionDigits: 2 })} kWh`}
         summary={summaryOf(sums.energyWh, shown)}
       />
       <Quality buckets={buckets} timeZone={timeZone} />

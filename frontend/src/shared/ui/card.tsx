@@ -20,7 +20,7 @@ export function Card({ title, description, actions, className, bodyClassName, ch
     <section className={cn('min-w-0 rounded-2xl border border-line bg-surface shadow-card', className)}>
       {(title !== undefined || actions !== undefined) && (
         <header className="flex flex-wrap items-start justify-between gap-x-4 gap-y-2 px-4 pt-4 sm:px-5">
-          <div className="min-w-0">
+          <div className="min-w-0 flex-1 basis-44">
             {title !== undefined && <Heading className="text-base font-semibold tracking-tight">{title}</Heading>}
             {description !== undefined && <p className="mt-0.5 text-sm text-muted">{description}</p>}
           </div>

@@ -14,7 +14,7 @@ export function Chart({ height = 240, className, ...rest }: PlotProps & { classN
   return (
     <figure className={cn('min-w-0', className)}>
       <figcaption className="sr-only">{rest.summary}</figcaption>
-      <div aria-hidden style={{ height }}>
+      <div aria-hidden style={{ minHeight: height }}>
         <Suspense fallback={<Skeleton className="h-full w-full" />}>
           <Plot height={height} {...rest} />
         </Suspense>

@@ -52,7 +52,7 @@ function axis(format: ((value: number) => string) | undefined, size?: number): u
     grid: { stroke: faded('line', 70), width: 1 },
     ticks: { stroke: token('line'), width: 1, size: 4 },
     font: '12px "Inter Variable", sans-serif',
-    size,
+    ...(size === undefined ? {} : { size }), // an undefined one would hide the axis
     values: format ? (_plot, splits) => splits.map((value) => format(value)) : undefined,
   }
 }
@@ -71,7 +71,7 @@ export default function Plot({ x, series, height = 240, numeric = false, formatX
         height: height - 32,
         scales: { x: { time: !numeric } },
         series: [{ value: (_plot, value: number | null) => (value === null ? '–' : showX ? showX(value) : String(value)) }, ...series.map((one) => seriesOptions(one, formatY))],
-        axes: [axis(showX), axis(formatY, 56)],
+        axes: [axis(showX), axis(formatY, 64)],
         bands: bands.map((band) => ({ series: [band.upper + 1, band.lower + 1], fill: faded(band.color, 18) })),
         cursor: { sync: syncKey ? { key: syncKey } : undefined, drag: { x: false, y: false } },
         legend: { live: true },

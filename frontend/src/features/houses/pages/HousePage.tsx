@@ -100,11 +100,12 @@ function RemoveDialog({ house, onClose }: { house: House; onClose: () => void })
 }
 
 function About({ house, timeZone }: { house: House; timeZone: string }) {
+  const capacityW = parseScaled(house.capacityKw, 3) ?? 0n
   return (
     <Card title="About this house">
       <Facts
         items={[
-          ['Panels', `${groupedText(parseScaled(house.capacityKw, 3) ?? 0n, 3, 2)} kW`],
+          ['Panels', capacityW > 0n ? `${groupedText(capacityW, 3, 2)} kW` : 'none'],
           ['Meter', house.meter ? <Hash key="meter" value={house.meter} kept={6} /> : <Badge key="none" tone="warning">none yet</Badge>],
           ['Meter’s signing key', house.deviceKey ? <Hash key="key" value={house.deviceKey} /> : 'as the chain says'],
           ['Readings', `every ${house.readingMinutes} minutes`],
