@@ -26,6 +26,8 @@ Quantity = Literal["consumption", "production", "import", "export"]
 SEEN_S = 60.0
 REMEMBERED = 20_000
 PAGE = 100
+TIMEOUT_S = 2.0
+READINGS_TIMEOUT_S = 10.0  # of a page of a large community; who asked may have left, the answer is kept
 MOST_PAGES = 100
 AT_ONCE = 4
 RESOLUTIONS = {900: "15m", 1800: "30m", 3600: "1h"}
@@ -155,9 +157,9 @@ class Houses:
 
         async def page(number: int) -> dict[str, Any]:
             params = asked | {"page": str(number), "limit": str(limit)}
-            return await self._get(
-                "/api/energy-production/series", headers, params, ReadingsClosed(community_id=org_id)
-            )
+            closed = ReadingsClosed(community_id=org_id)
+            path = "/api/energy-production/series"
+            return await self._get(path, headers, params, closed, timeout_s=READINGS_TIMEOUT_S)
 
         first = await page(1)
         pages = min(-(-int(first["meta"]["pagination"]["total"]) // limit), MOST_PAGES)
@@ -216,10 +218,16 @@ class Houses:
         return dict(self._own)
 
     async def _get(
-        self, path: str, headers: Mapping[str, str], params: Mapping[str, str], missing: Refusal
+        self,
+        path: str,
+        headers: Mapping[str, str],
+        params: Mapping[str, str],
+        missing: Refusal,
+        *,
+        timeout_s: float = TIMEOUT_S,
     ) -> dict[str, Any]:
         try:
-            answer = await self._http.get(path, params=dict(params), headers=dict(headers))
+            answer = await self._http.get(path, params=dict(params), headers=dict(headers), timeout=timeout_s)
         except httpx.HTTPError as error:
             raise BackendAway(asked=path.rsplit("/", 1)[0]) from error
         if answer.status_code == 200:

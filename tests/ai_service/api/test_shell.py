@@ -9,6 +9,7 @@ import pytest
 import ai_service.errors
 import backend.core.errors
 from ai_service.cache import Cache
+from ai_service.errors import TooMany
 from ai_service.identity import INTROSPECTION_S
 from ai_service.limits import Limiter
 from tests.ai_service.conftest import made_key
@@ -95,6 +96,21 @@ async def test_limits__more_than_allowed__are_told_when_to_come_back(ai):
 
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+
+
+async def test_limits__a_large_limit_over_two_processes__is_kept_with_few_exchanges(ai):
+    limiters = [Limiter(ai.app.state.redis, {"user": "100/hour"}) for _ in range(2)]
+    refused = 0
+    await ai.app.state.redis.config_resetstat()
+
+    for number in range(150):
+        try:
+            await limiters[number % 2].hit("user", "somebody")
+        except TooMany:
+            refused += 1
+
+    assert 45 <= refused <= 50
+    assert (await ai.app.state.redis.info("commandstats"))["cmdstat_evalsha"]["calls"] < 130
 
 
 @pytest.mark.parametrize("declared", [True, False])
