@@ -14,6 +14,7 @@ export interface ListedPage {
 export const PAGES: readonly ListedPage[] = [
   { name: 'landing', path: () => '/', as: 'nobody' },
   { name: 'leaderboard', path: () => '/leaderboard', as: 'nobody' },
+  { name: 'leaderboard-person', path: (stack) => `/leaderboard/${stack.people.ben.userId ?? ''}`, as: 'nobody' },
   { name: 'sign-in', path: () => '/sign-in', as: 'nobody' },
   { name: 'register', path: () => '/register', as: 'nobody' },
   { name: 'not-found', path: () => '/nowhere', as: 'nobody' },

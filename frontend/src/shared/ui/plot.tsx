@@ -96,5 +96,5 @@ export default function Plot({ x, series, height = 240, numeric = false, formatX
   useEffect(() => {
     plot.current?.setData(data)
   })
-  return <div ref={place} className="text-xs text-muted" />
+  return <div ref={place} className="text-xs text-muted [&_.u-legend_th]:font-medium [&_.uplot]:font-[inherit]" />
 }
