@@ -6,11 +6,13 @@ The last line of each is JSON. What is refused is told as JSON too, with exit st
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +21,12 @@ import click
 from ai_service.errors import Refusal
 
 if TYPE_CHECKING:
-    from ai_service.forecasting.data import Source
     from ai_service.forecasting.types import Series
     from ai_service.forecasting.versions import Version
+    from ai_service.training.plans import Entry
+    from ai_service.training.settings import TrainingSettings
 
+QUANTITIES = ("consumption", "production", "import", "export")
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -30,9 +34,10 @@ def reading_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options that tell how readings lie in a file."""
     for option in reversed(
         (
-            click.option("--csv", "path", type=FILE, required=True, help="Readings; .gz and .parquet work."),
-            click.option("--time-column", required=True),
-            click.option("--value-column", required=True),
+            click.option("--csv", type=FILE, help="Readings; .gz and .parquet work (.parquet with --series-column)."),
+            click.option("--quantity", type=click.Choice(QUANTITIES), help="All houses of the backend instead."),
+            click.option("--time-column", default="time", show_default=True),
+            click.option("--value-column", default="kwh", show_default=True),
             click.option("--series-column", default=None, help="Names the house of a row."),
             click.option("--resolution", default=None, help="1h, 30min, …; the readings' own unless given."),
             click.option("--timezone", default="UTC", show_default=True, help="Zone of times without offset."),
@@ -47,27 +52,26 @@ def reading_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.argument("name")
 @reading_options
-@click.option("--horizon", type=click.IntRange(1, 168), default=24, show_default=True, help="Hours ahead.")
-@click.option("--days", type=click.IntRange(7, 365), default=28, show_default=True, help="Days of the back-test.")
-@click.option("--rounds", type=click.IntRange(1, 5000), default=300, show_default=True, help="Rounds of boosting.")
+@click.option(
+    "--horizon", "horizon_hours", type=click.IntRange(1, 168), default=24, show_default=True, help="Hours ahead."
+)
+@click.option(
+    "--days", "test_days", type=click.IntRange(7, 365), default=28, show_default=True, help="Days of the back-test."
+)
+@click.option("--rounds", type=click.IntRange(1, 5000), default=None, help="Rounds of boosting.")
 @click.option("--promote", "promoting", is_flag=True, help="Bring it into use if it is better than what is.")
-def train(name: str, path: Path, series_column: str | None, promoting: bool, **options: Any) -> None:
-    """Back-test, train and register a version of NAME: of all houses of a file, or of one series."""
-    from ai_service.forecasting import data
-    from ai_service.training import learning, sources
+def train(name: str, promoting: bool, **options: Any) -> None:
+    """Back-test, train and register a version of NAME: of all houses of a file or of the backend, or of one series."""
+    from ai_service.training import learning, plans
     from ai_service.training.settings import TrainingSettings
 
     with refusals_told():
         settings = TrainingSettings()
         registry = settings.registry()
-        how = {"horizon_h": options["horizon"], "days": options["days"], "rounds": options["rounds"]}
-        click.echo(f"training {name}", err=True)
-        if series_column is None:
-            read = data.read_csv(path, _source(options))
-            version = learning.train_series(registry, name, read.series, findings=read.findings, **how)
-        else:
-            houses = sources.read_houses(path, _source(options), series_column=series_column)
-            version = learning.train_houses(registry, name, houses.series, **how)
+        entry = _entry(name, options)
+        houses = _readings(settings, entry)
+        click.echo(f"training {name} on {len(houses)} series", err=True)
+        version = plans.learn(registry, entry, houses)
         refused = None
         if promoting:
             try:
@@ -111,8 +115,7 @@ def rollback(name: str) -> None:
 @click.argument("name", required=False)
 def models(name: str | None) -> None:
     """What is registered, and which optional models take part."""
-    from ai_service.forecasting import errors
-    from ai_service.training.extras import extras
+    from ai_service.forecasting import errors, optional
     from ai_service.training.settings import TrainingSettings
 
     with refusals_told():
@@ -129,9 +132,9 @@ def models(name: str | None) -> None:
         for one in listed:
             mark = "*" if one["inUse"] else " "
             click.echo(f"{mark}{one['model']}/{one['version']:<4} {one['chosen']:12} MASE {one['figures']['mase']:.3f}")
-        beside = [asdict(extra) for extra in extras(settings)]
+        beside = [asdict(each) for each in optional.listed()]
         for extra in beside:
-            click.echo(f" {extra['name']}: {extra['skipped'] or 'takes part in back-tests'}")
+            click.echo(f" {extra['name']}: {extra['skipped'] or 'takes part'}")
         _say({"models": listed, "optional": beside})
 
 
@@ -176,19 +179,14 @@ def predict_batch(name: str, path: Path, folder: Path, engine: str, workers: int
 @click.command()
 @click.argument("name")
 @reading_options
-def drift(name: str, path: Path, series_column: str | None, **options: Any) -> None:
+def drift(name: str, **options: Any) -> None:
     """Compare the newest readings with those that NAME learned from; an alert when they moved."""
-    from ai_service.forecasting import data
-    from ai_service.training import sources, watching
+    from ai_service.training import watching
     from ai_service.training.settings import TrainingSettings
 
     with refusals_told():
         settings = TrainingSettings()
-        houses: dict[str, Series]
-        if series_column is None:
-            houses = {name: data.read_csv(path, _source(options)).series}
-        else:
-            houses = sources.read_houses(path, _source(options), series_column=series_column).series
+        houses = _readings(settings, _entry(name, options))
         verdict = watching.watch(settings.registry(), name, houses, settings.alerts())
         _say(watching.as_json(name, verdict))
 
@@ -218,17 +216,23 @@ def told(refused: Refusal) -> dict[str, Any]:
     return {"code": refused.code, "message": refused.message, "details": refused.details}
 
 
-def _source(options: dict[str, Any]) -> Source:
-    from ai_service.forecasting import data
+def _entry(name: str, options: dict[str, Any]) -> Entry:
+    """The options as an entry of a plan. Raises PlanUnreadable when they name no source, or two."""
+    from pydantic import ValidationError
 
-    return data.Source(
-        options["time_column"],
-        options["value_column"],
-        resolution=options["resolution"],
-        zone=options["timezone"],
-        region=options["region"],
-        total=options["total"],
-    )
+    from ai_service.training.plans import Entry, PlanUnreadable
+
+    given = {key: value for key, value in options.items() if value is not None}
+    try:
+        return Entry.model_validate(given | {"name": name})
+    except ValidationError as problem:
+        raise PlanUnreadable(problem.errors()[0]["msg"]) from None
+
+
+def _readings(settings: TrainingSettings, entry: Entry) -> dict[str, Series]:
+    from ai_service.training import plans
+
+    return asyncio.run(plans.readings(settings, entry, now=datetime.now(UTC)))
 
 
 def _told(version: Version) -> dict[str, Any]:

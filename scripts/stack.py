@@ -29,10 +29,9 @@ from scripts.embedded.anvil import Anvil
 from scripts.embedded.postgres import MODELS_DATABASE, Passwords, PostgresServer
 from scripts.embedded.process import LOOPBACK, ROOT, Process, ProcessFailed, free_port, is_healthy, is_listening
 from scripts.embedded.redis import RedisServer
+from scripts.programs import FORECASTING, NOT_WAITED_FOR, PROCESSES, TRAINER, arguments
 
 FOLDER = runfile.FOLDER
-PROCESSES = ("api", "follower", "relay", "relayer", "worker", "ai")
-NOT_WAITED_FOR = ("ai",)  # nothing needs it at once; `wait_ready` waits where somebody does
 SERVERS = ("postgres", "redis", "anvil")
 EXTERNAL = runfile.ADDRESSES
 DATABASE_URLS = {
@@ -238,7 +237,7 @@ class Stack:
         """api and AI service answer; follower, relay and relayer serve their metrics; the worker says so in its log."""
         if name in self._metrics_ports:
             return is_listening(self._metrics_ports[name])
-        if name == "worker":
+        if name in ("worker", TRAINER):
             child = self._children[name]
             return child.running and " ready." in child.tail(40, since_start=True)
         return is_healthy(self.env["AI_SERVICE_URL"] if name == "ai" else self.api_url)
@@ -376,24 +375,16 @@ class Stack:
             await asyncio.to_thread(settler.equip, self.anvil.rpc, record, self._settler[settler.KEY])
 
     def _process(self, name: str, environment: Mapping[str, str] | None = None) -> Process:
-        commands = {
-            "api": ["-m", "backend.api"],
-            "follower": ["-m", "backend.worker", "follower"],
-            "relay": ["-m", "backend.worker", "relay"],
-            "relayer": ["-m", "backend.worker", "relayer"],
-            "ai": ["-m", "ai_service"],
-            "worker": ["-m", "backend.worker", "celery", f"--schedule={self.folder / 'beat-schedule'}"],
-        }
         settings = dict(environment or {})
         if name == "relayer":
             settings = {**self._settler, **settings}
-        if name == "ai" and self._forecaster_key is not None:
+        if name in FORECASTING and self._forecaster_key is not None:
             settings.setdefault(forecaster.KEY, self._forecaster_key)
         if name in ("follower", "relay", "relayer"):
             self._metrics_ports[name] = free_port()
             settings.setdefault("GRIDX_METRICS_PORT", str(self._metrics_ports[name]))
         log = self.folder / "logs" / f"{name}.log"
-        return Process(name, [sys.executable, *commands[name]], log=log, env={**self.env, **settings})
+        return Process(name, [sys.executable, *arguments(name, self.folder)], log=log, env={**self.env, **settings})
 
     def _write_run_file(self) -> None:
         servers = [server.process for server in (self.postgres, self.redis, self.anvil) if server is not None]

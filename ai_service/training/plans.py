@@ -22,9 +22,12 @@ from pydantic import Field, TypeAdapter, model_validator
 from ai_service.envelope import ApiModel
 from ai_service.errors import Invalid
 from ai_service.forecasting import data
+from ai_service.forecasting.models import ROUNDS
+from ai_service.forecasting.registry import Registry
 from ai_service.forecasting.types import Series
+from ai_service.forecasting.versions import Version
 from ai_service.houses import BackendAway
-from ai_service.training import fetching, sources
+from ai_service.training import fetching, learning, sources
 from ai_service.training.settings import TrainingSettings
 
 
@@ -50,7 +53,7 @@ class Entry(ApiModel):
     total: bool = False
     horizon_hours: int = Field(default=24, ge=1, le=168)
     test_days: int = Field(default=28, ge=7, le=365)
-    rounds: int = Field(default=300, ge=1, le=5000)
+    rounds: int = Field(default=ROUNDS, ge=1, le=5000)
     history_days: int = Field(default=400, ge=60, le=731)
 
     @model_validator(mode="after")
@@ -90,8 +93,8 @@ async def readings(settings: TrainingSettings, asked: Entry, *, now: datetime) -
     """What an entry learns from; one series under the entry's own name. Raises what reading raises."""
     if asked.quantity is None:
         assert asked.csv is not None
-        assert settings.plan is not None
-        return _of_file(settings.plan.parent / asked.csv, asked)
+        folder = settings.plan.parent if settings.plan is not None else Path()
+        return _of_file(folder / asked.csv, asked)
     if settings.service_key is None:
         raise BackendAway("This service has no key of its own to read with", setting="GRIDX_AI_SERVICE_KEY")
     async with httpx.AsyncClient(base_url=settings.backend_url, timeout=fetching.TIMEOUT_S) as backend:
@@ -103,6 +106,15 @@ async def readings(settings: TrainingSettings, asked: Entry, *, now: datetime) -
             days=asked.history_days,
             now=now,
         )
+
+
+def learn(registry: Registry, asked: Entry, houses: dict[str, Series]) -> Version:
+    """Train and register what an entry asks for. Raises what training raises."""
+    hours, days, rounds = asked.horizon_hours, asked.test_days, asked.rounds
+    if asked.fleet:
+        return learning.train_houses(registry, asked.name, houses, horizon_h=hours, days=days, rounds=rounds)
+    alone = houses[asked.name]
+    return learning.train_series(registry, asked.name, alone, horizon_h=hours, days=days, rounds=rounds)
 
 
 def _of_file(path: Path, asked: Entry) -> dict[str, Series]:

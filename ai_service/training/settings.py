@@ -23,7 +23,9 @@ class RegisterNotSet(Invalid):
 class TrainingSettings(BaseSettings):
     """Names start with `GRIDX_AI_`, but for Redis."""
 
-    model_config = SettingsConfigDict(env_prefix="GRIDX_AI_", frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="GRIDX_AI_", frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True
+    )
 
     models_url: SecretStr | None = Field(default=None, description="database of the register, as gridx_models")
     models_folder: str = Field(default=".gridx/models", description="files of models: a folder or an object store")
@@ -39,9 +41,6 @@ class TrainingSettings(BaseSettings):
     plan: Path | None = Field(
         default=None, description="JSON list of what the worker trains and watches; empty: nothing"
     )
-
-    chronos_path: Path | None = Field(default=None, description="folder of a Chronos model; needs chronos-forecasting")
-    lstm: bool = Field(default=False, description="try a recurrent network in back-tests; needs neuralforecast")
 
     def alerts(self) -> Alerts:
         """Where alerts of this process go."""

@@ -94,13 +94,7 @@ def _kept_up(settings: TrainingSettings, entry: plans.Entry, *, now: datetime) -
 def _learn(settings: TrainingSettings, entry: plans.Entry, *, now: datetime) -> dict[str, Any]:
     registry = _registry(settings)
     houses = asyncio.run(plans.readings(settings, entry, now=now))
-    hours, days, rounds = entry.horizon_hours, entry.test_days, entry.rounds
-    if entry.fleet:
-        version = learning.train_houses(registry, entry.name, houses, horizon_h=hours, days=days, rounds=rounds)
-    else:
-        alone = houses[entry.name]
-        version = learning.train_series(registry, entry.name, alone, horizon_h=hours, days=days, rounds=rounds)
-    return _promoted(settings, registry, entry.name, version.number)
+    return _promoted(settings, registry, entry.name, plans.learn(registry, entry, houses).number)
 
 
 def _promoted(settings: TrainingSettings, registry: Registry, name: str, number: int | None) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from scripts.cli.reset import wipe
 from scripts.embedded.chain_check import ChainBehind
 from scripts.embedded.process import ProcessFailed
 from scripts.keys import SecretsMissing
-from scripts.stack import FOLDER, PROCESSES, Ports, Stack, StackRunning
+from scripts.programs import PROCESSES, TRAINER
+from scripts.stack import FOLDER, Ports, Stack, StackRunning
 
 RESTARTS_A_MINUTE = 5
 _DEFAULT_PORTS = {"api": 3001, "chain": 8545, "postgres": 54330, "redis": 63790, "ai": 8000}
@@ -79,7 +80,8 @@ async def _run(folder: Path) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop)
-    stack = Stack(folder, PROCESSES, ports=ports(), external=True, announce=click.echo)
+    processes = (*PROCESSES, TRAINER) if os.environ.get("GRIDX_AI_PLAN") else PROCESSES
+    stack = Stack(folder, processes, ports=ports(), external=True, announce=click.echo)
     async with stack:
         is_up = True
         _print_addresses(stack, time.monotonic() - started)
