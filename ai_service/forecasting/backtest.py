@@ -21,6 +21,7 @@ from ai_service.forecasting import (
     intervals,
     leaks,
     metrics,
+    optional,
     quality,
     references,
     statistical,
@@ -101,7 +102,8 @@ def reference_forecasters() -> dict[str, Forecaster]:
 
 def simple_forecasters() -> dict[str, Forecaster]:
     """Models that are asked at each origin anew, by name."""
-    return reference_forecasters() | {name: statistical.forecaster(name) for name in statistical.NAMES}
+    usual = {name: statistical.forecaster(name) for name in statistical.NAMES}
+    return reference_forecasters() | usual | optional.forecasters()
 
 
 def plan_of(length: int, per_day: int, *, steps: int, days: int) -> Plan:
