@@ -20,8 +20,9 @@ export default defineConfig({
   reporter: [['list', { printSteps: false }]],
   use: { launchOptions: BROWSER, viewport: { width: 1440, height: 900 }, serviceWorkers: 'block', trace: 'retain-on-failure', locale: 'en-GB', timezoneId: 'UTC' },
   projects: [
-    { name: 'pages', testMatch: '*.spec.ts', testIgnore: ['*.outage.spec.ts', '*.screens.spec.ts'] },
+    { name: 'pages', testMatch: '*.spec.ts', testIgnore: ['*.outage.spec.ts', '*.screens.spec.ts', '*.bench.spec.ts'] },
     { name: 'outages', testMatch: '*.outage.spec.ts', dependencies: env.GRIDX_E2E_ALONE ? [] : ['pages'], workers: 1 },
+    ...(env.GRIDX_LIGHTHOUSE ? [{ name: 'lighthouse', testMatch: '*.bench.spec.ts' }] : []),
     ...(env.GRIDX_SCREENS ? [{ name: 'screens', testMatch: '*.screens.spec.ts' }] : []),
   ],
 })

@@ -37,7 +37,7 @@ TARIFFS = {
     "minPricePerKwh": "0.08", "maxPricePerKwh": "0.32",
 }  # fmt: skip
 NAMES = ("Anna", "Ben", "Carla", "Dora")
-_SOLAR_W = {"Anna": 6_000, "Carla": 3_600}
+_SOLAR_W = {"Anna": 6_000, "Carla": 1_200}
 _NEEDS_W = {"Anna": 350, "Ben": 900, "Carla": 500, "Dora": 450}
 
 

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { CHROMIUM } from './browser'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
-const START_MS = 120_000
+const START_MS = 240_000
 
 export default async function start(): Promise<() => Promise<void>> {
   if (!existsSync(CHROMIUM)) throw new Error(`${CHROMIUM} is missing: apt-get install chromium, or name a Chromium in GRIDX_CHROMIUM`)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `test` with the stack, and people who come with a browser of their own. */
-import { test as base, expect, type APIRequestContext, type BrowserContext, type Page } from '@playwright/test'
-import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts'
+import { test as base, expect, type BrowserContext, type Page } from '@playwright/test'
+import { privateKeyToAccount } from 'viem/accounts'
+import { data, siwe, type Tokens } from './people'
 import { stackOf, type Person, type Stack } from './stack'
 import { TestWallet } from './wallet'
 
@@ -31,26 +32,7 @@ interface Fixtures {
   asPerson: <Data = unknown>(who: keyof Stack['people'], method: string, path: string, body?: unknown) => Promise<Data>
 }
 
-interface Tokens {
-  accessToken: string
-}
-
-async function data<Data>(response: { ok: () => boolean; status: () => number; text: () => Promise<string> }): Promise<Data> {
-  const text = await response.text()
-  const body = (text ? JSON.parse(text) : { data: null }) as { data: Data; error: { code: string; message: string } | null }
-  if (!response.ok()) throw new Error(`${response.status()} ${body.error?.code ?? ''}: ${body.error?.message ?? text}`)
-  return body.data
-}
-
 const BROWSER = { 'X-GridX-Client': 'browser' }
-
-/** Signs in by a real signature. In a browser's context its cookies stay there, as the sign-in page would leave them. */
-async function siwe(http: APIRequestContext, stack: Stack, account: PrivateKeyAccount, headers: Record<string, string>): Promise<Tokens> {
-  const { nonce } = await data<{ nonce: string }>(await http.get(`${stack.url}/api/auth/siwe/nonce`))
-  const message = `${new URL(stack.url).host} wants you to sign in with your Ethereum account:\n${account.address}\n\nSign in.\n\nURI: ${stack.url}\nVersion: 1\nChain ID: ${stack.chainId}\nNonce: ${nonce}\nIssued At: ${new Date().toISOString()}`
-  const signature = await account.signMessage({ message })
-  return data<Tokens>(await http.post(`${stack.url}/api/auth/siwe/verify`, { data: { message, signature }, headers }))
-}
 
 export const test = base.extend<Fixtures>({
   // eslint-disable-next-line no-empty-pattern -- Playwright reads the names of fixtures here
