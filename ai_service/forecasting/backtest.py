@@ -71,7 +71,7 @@ class Answer:
     """Forecasts of one model for all scored origins; quantiles for the test origins only."""
 
     median: Floats
-    spread: Floats
+    spread: intervals.Spread
     quantiles: Floats = field(default_factory=lambda: np.zeros(0))
 
 
@@ -146,7 +146,8 @@ def run(
     simple = simple or simple_forecasters()
     actual = features.targets(raw, plan.scored, plan.steps)
     scale = metrics.mase_scale(raw.values[:first], raw.per_day)
-    answers = {name: Answer(ask(series, plan.scored, plan.steps), _plain(plan)) for name, ask in simple.items()}
+    unknown = intervals.Spread.none(len(plan.scored), plan.steps)
+    answers = {name: Answer(ask(series, plan.scored, plan.steps), unknown) for name, ask in simple.items()}
     answers |= _learned(series, plan, build, rounds)
     answers |= {name: Answer(median, answers[MEMBERS[0]].spread) for name, median in (peers or {}).items()}
     pool = tuple(name for name in answers if name not in REFERENCES)
@@ -156,8 +157,7 @@ def run(
         answers[ENSEMBLE_ALONE], _ = _ensemble(answers, before, tuple(name for name in pool if name not in peers))
     choice = choose(answers, before)
     answers = {
-        name: replace(answer, quantiles=_quantiles(answer, actual, plan, raw.per_day))
-        for name, answer in answers.items()
+        name: replace(answer, quantiles=_quantiles(answer, actual, plan, raw)) for name, answer in answers.items()
     }
     found = leaks.check(raw, _probes(plan, simple, build), plan.test)
     if not found.clean:
@@ -185,20 +185,17 @@ def prepared(raw: Series, *, horizon_s: int, days: int) -> tuple[Series, Plan, q
     return raw, plan, checked
 
 
-def _quantiles(answer: Answer, actual: Floats, plan: Plan, per_day: int) -> Floats:
+def _quantiles(answer: Answer, actual: Floats, plan: Plan, raw: Series) -> Floats:
     """Calibrated quantiles of the test origins."""
-    return intervals.calibrate(answer.median, answer.spread, actual, plan.ready, per_day=per_day)[~plan.ready]
-
-
-def _plain(plan: Plan) -> Floats:
-    """Spread of a model that forecasts none: 1, so that its intervals are the empirical quantiles of its misses."""
-    return np.ones((len(plan.scored), plan.steps))
+    floor = intervals.floor_of(raw.values[: int(plan.test[0])])
+    found = intervals.calibrate(answer.median, answer.spread, actual, plan.ready, per_day=raw.per_day, floor=floor)
+    return found[~plan.ready]
 
 
 def _learned(series: Series, plan: Plan, build: Builder, rounds: int) -> dict[str, Answer]:
     """Train at each stretch on what was known by its start, and answer for the stretch."""
     medians: dict[str, list[Floats]] = {name: [] for name in MEMBERS}
-    spreads: list[Floats] = []
+    spreads: list[intervals.Spread] = []
     whole = build(series, plan.training, plan.steps)
     for stretch in stretches(plan):
         frame, aims = training_data(series, plan, int(stretch[0]), build, whole)
@@ -207,7 +204,7 @@ def _learned(series: Series, plan: Plan, build: Builder, rounds: int) -> dict[st
         spreads.append(spread)
         for name in MEMBERS:
             medians[name].append(found[name])
-    spread = np.concatenate(spreads)
+    spread = intervals.Spread.join(spreads)
     return {name: Answer(np.concatenate(parts), spread) for name, parts in medians.items()}
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Intervals that keep their promise: split-conformal quantiles by hour, steered by their own record.
 
-A miss is `(actual - median) / spread`. At each origin only misses whose targets were known by then count:
+A miss is `(actual - median) / spread`, with one spread below the median and one above it. At each origin only misses
+whose targets were known by then count:
 
 1. Weighted split conformal prediction (Barber, Candès, Ramdas and Tibshirani, Annals of Statistics 2023): quantiles of
    past misses, recent ones weighing more. Each step of the horizon keeps the size of its own misses and borrows the
@@ -13,6 +14,7 @@ A miss is `(actual - median) / spread`. At each origin only misses whose targets
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +32,39 @@ LEAST_ORIGINS = 14
 WIDEST = 1.5  # bound of the logarithm of the width's correction
 GUIDE = 90
 TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far readings are expected to lie below and above the median: (origins, steps), in the series' unit."""
+
+    down: Floats
+    up: Floats
+
+    @classmethod
+    def none(cls, count: int, steps: int) -> Spread:
+        """Of a model that forecasts none: 1, so that its intervals are the empirical quantiles of its misses."""
+        return cls(np.ones((count, steps)), np.ones((count, steps)))
+
+    @classmethod
+    def join(cls, parts: Sequence[Spread]) -> Spread:
+        """Spreads of consecutive origins as one."""
+        return cls(np.concatenate([part.down for part in parts]), np.concatenate([part.up for part in parts]))
+
+    def misses(self, median: Floats, actual: Floats) -> Floats:
+        """(origins, steps): distance of what came to pass from the median, in units of the spread on its side."""
+        return np.asarray((actual - median) / np.where(actual < median, self.down, self.up))
+
+    def around(self, origin: int, median: Floats, scaled: Floats) -> Floats:
+        """(steps, levels): quantiles of one origin, from its medians (steps) and scaled misses (steps, levels)."""
+        side = np.where(scaled < 0, self.down[origin][:, None], self.up[origin][:, None])
+        return np.asarray(median[:, None] + side * scaled)
+
+
+def floor_of(values: Floats) -> float:
+    """0 for a series that never fell below it, so that no quantile does; otherwise there is no floor."""
+    seen = values[np.isfinite(values)]
+    return 0.0 if len(seen) and float(seen.min()) >= 0 else -np.inf
 
 
 @dataclass(frozen=True)
@@ -61,16 +96,18 @@ class Widths:
         return Widths(float(np.clip(whole, -WIDEST, WIDEST)), np.where(seen, self.own + RATE_STEP * excess, self.own))
 
 
-def calibrate(median: Floats, spread: Floats, actual: Floats, ready: Flags, *, per_day: int) -> Floats:
-    """Quantiles (origins, steps, levels) for the origins where `ready` is false; NaN for the others.
+def calibrate(
+    median: Floats, spread: Spread, actual: Floats, ready: Flags, *, per_day: int, floor: float = -np.inf
+) -> Floats:
+    """Quantiles (origins, steps, levels) for the origins where `ready` is false, else NaN; none lies below `floor`.
 
     `ready` marks the leading origins that only lend their misses. Rows are daily origins in order of time.
     """
-    misses = (actual - median) / spread
+    misses = spread.misses(median, actual)
     answer = np.full((*median.shape, len(QUANTILES)), np.nan)
     for origin, scaled in _walk(misses, per_day, first=int(ready.sum())):
         if origin < len(ready) and not ready[origin]:
-            answer[origin] = median[origin][:, None] + spread[origin][:, None] * scaled
+            answer[origin] = np.maximum(spread.around(origin, median[origin], scaled), floor)
     return answer
 
 

@@ -17,11 +17,13 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from ai_service.forecasting.features import Frame
+from ai_service.forecasting.intervals import Spread
 from ai_service.forecasting.types import Floats
 
 THREADS = 2
 CLIP = 5.0
 SPREAD_LEVELS = (0.1, 0.9)
+NARROWEST = 0.02  # of the series' spread: an interval is never a line
 ROUNDS = 400
 SETTINGS: dict[str, Any] = {
     "learning_rate": 0.04,
@@ -53,8 +55,8 @@ class Members:
     ridge: _Ridge
     kernel: _Kernel
 
-    def predict(self, frame: Frame) -> tuple[dict[str, Floats], Floats]:
-        """Medians by member (origins, steps) and the spread between the 10 % and 90 % quantiles, series' unit."""
+    def predict(self, frame: Frame) -> tuple[dict[str, Floats], Spread]:
+        """Medians by member (origins, steps), and the distances to the 10 % and the 90 % quantile; series' unit."""
         shape = (len(frame.origins), frame.steps)
         straight = self.ridge.predict(frame)
         relative = {
@@ -66,8 +68,10 @@ class Members:
         medians = {name: (value * frame.scale + frame.base).reshape(shape) for name, value in relative.items()}
         raw = ask(self.boosters["raw"], frame.rows)
         medians["boosting_raw"] = raw.reshape(shape)
-        gap = ask(self.boosters["high"], frame.relative) - ask(self.boosters["low"], frame.relative)
-        return medians, (np.maximum(gap, 0.02) * frame.scale).reshape(shape)
+        ends = {end: ask(self.boosters[end], frame.relative) for end in ("low", "high")}
+        down, up = relative["boosting"] - ends["low"], ends["high"] - relative["boosting"]
+        wide = [(np.maximum(side, NARROWEST) * frame.scale).reshape(shape) for side in (down, up)]
+        return medians, Spread(*wide)
 
 
 def fit_members(frame: Frame, actual: Floats, *, rounds: int = ROUNDS) -> Members:

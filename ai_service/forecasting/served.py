@@ -58,8 +58,8 @@ class Served:
         else:
             median = medians[self.chosen][0]
         if self.chosen not in (*MEMBERS, backtest.ENSEMBLE):
-            spread = np.ones_like(spread)
-        quantiles = median[:, None] + spread[0][:, None] * self.misses
+            spread = intervals.Spread.none(1, self.steps)
+        quantiles = np.maximum(spread.around(0, median, self.misses), intervals.floor_of(raw.values))
         return Forecast(quantiles, origin, self.chosen, checked.findings)
 
 
@@ -73,7 +73,7 @@ def prepare(result: backtest.Result, *, rounds: int = ROUNDS) -> Served:
     series = quality.check(result.series).series
     answer = result.answers[result.chosen]
     actual = features.targets(result.series, result.plan.scored, result.plan.steps)
-    misses = (actual - answer.median) / answer.spread
+    misses = answer.spread.misses(answer.median, actual)
     end = len(series)
     return Served(
         chosen=result.chosen,

@@ -16,10 +16,14 @@ def noisy(days: int, steps: int, *, sizes: np.ndarray | float, seed: int = 5) ->
     return np.random.default_rng(seed).standard_t(4, (days, steps)) * sizes
 
 
+def plain(actual: np.ndarray) -> intervals.Spread:
+    return intervals.Spread.none(*actual.shape)
+
+
 def cover(actual: np.ndarray, ready: int, *, per_day: int = 24) -> np.ndarray:
     nothing = np.zeros(actual.shape)
     before = np.arange(len(actual)) < ready
-    found = intervals.calibrate(nothing, nothing + 1.0, actual, before, per_day=per_day)
+    found = intervals.calibrate(nothing, plain(actual), actual, before, per_day=per_day)
     return metrics.inside(found[~before], actual[~before], 90)
 
 
@@ -48,11 +52,34 @@ def test_calibrate__a_week_ahead__uses_no_miss_before_its_target_came_to_pass():
     later = (np.arange(60)[:, None] * 24 + np.arange(168)) >= origin * 24
     spoilt = np.where(later, 1e6, actual)
 
-    told = intervals.calibrate(nothing, nothing + 1.0, actual, ready, per_day=24)
-    again = intervals.calibrate(nothing, nothing + 1.0, spoilt, ready, per_day=24)
+    told = intervals.calibrate(nothing, plain(actual), actual, ready, per_day=24)
+    again = intervals.calibrate(nothing, plain(actual), spoilt, ready, per_day=24)
 
     assert np.array_equal(told[origin], again[origin])
     assert not np.array_equal(told[origin + 1], again[origin + 1])
+
+
+def test_calibrate__a_wide_side_and_a_narrow_one__are_told_apart_by_the_forecast():
+    random = np.random.default_rng(2)
+    size = np.where(random.random((264, 24)) < 0.5, 1.0, 5.0)
+    actual = np.where(random.random((264, 24)) < 0.5, -1.0, size) * random.random((264, 24))
+    ready, nothing = np.arange(264) < 84, np.zeros((264, 24))
+
+    told = intervals.calibrate(nothing, intervals.Spread(nothing + 1, size), actual, ready, per_day=24)[84:]
+    blind = intervals.calibrate(nothing, plain(actual), actual, ready, per_day=24)[84:]
+
+    assert metrics.inside(told, actual[84:], 90).mean() == pytest.approx(0.9, abs=0.02)
+    assert metrics.pinball(told, actual[84:]).mean() < 0.95 * metrics.pinball(blind, actual[84:]).mean()
+
+
+def test_floor_of__readings_never_below_zero__no_quantile_is():
+    actual = np.abs(noisy(120, 24, sizes=1.0))
+    ready = np.arange(120) < 84
+
+    found = intervals.calibrate(0 * actual, plain(actual), actual, ready, per_day=24, floor=intervals.floor_of(actual))
+
+    assert found[84:].min() >= 0
+    assert intervals.floor_of(np.array([1.0, np.nan, -0.1])) == -np.inf
 
 
 def test_calibrate__unknown_readings__say_nothing():
