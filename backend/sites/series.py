@@ -16,13 +16,18 @@ from backend.sites.models import HouseRow
 
 Quantity = Literal["production", "consumption", "export", "import"]
 MAX_VALUES = 400_000  # of one page
+# Arrays, a row a house: a row for each reading would cost ten times as much to fetch.
 _STEPS = {
     quantity: text(f"""
-SELECT house_id, (extract(epoch FROM start_at)::bigint - :since_s) / :step_s AS step,
-    sum({quantity}_wh)::bigint AS energy_wh, sum(minutes) FILTER (WHERE {quantity}_wh IS NOT NULL) AS known_minutes
-FROM energy_production
-WHERE house_id = ANY(:ids) AND start_at >= :since AND start_at < :until
-GROUP BY house_id, step
+SELECT house_id, array_agg(((extract(epoch FROM bucket)::bigint - :since_s) / :step_s)::integer) AS steps,
+    array_agg(energy_wh) AS energy_wh
+FROM (
+    SELECT house_id, date_bin(make_interval(secs => :step_s), start_at, :since) AS bucket,
+        sum({quantity}_wh)::bigint AS energy_wh
+    FROM energy_production
+    WHERE house_id = ANY(:ids) AND start_at >= :since AND start_at < :until AND {quantity}_wh IS NOT NULL
+    GROUP BY house_id, bucket HAVING sum(minutes) = :step_s / 60
+) AS whole GROUP BY house_id
 """)  # noqa: S608 constants of this file
     for quantity in ("production", "consumption", "export", "import")
 }
@@ -69,8 +74,9 @@ async def house_series(
         rows = (await session.execute(_STEPS[quantity], asked | seconds)).all()
     found: dict[UUID, list[int | None]] = {house.id: [None] * count for house in houses}
     for row in rows:
-        if row.known_minutes == step_minutes:
-            found[row.house_id][row.step] = row.energy_wh
+        values = found[row.house_id]
+        for place, energy_wh in zip(row.steps, row.energy_wh, strict=True):
+            values[place] = energy_wh
     return [HouseSeries(house.id, first, step_minutes, found[house.id]) for house in houses], total
 
 
