@@ -64,8 +64,10 @@ def compare() -> dict[str, object]:
                 ours = median_s(lambda book=book: clear_uniform(book), 15)
                 factor = theirs.seconds / ours
                 print(
-                    f"{size} x {size}: {engine.name} {rule} {theirs.seconds:.4f} s, ours {ours:.4f} s: x {factor:.0f}"
+                    f"{size} x {size}: {engine.name} {rule} {theirs.seconds:.4f} s, ours {ours:.4f} s: x {factor:.1f}"
                 )
+                if size == COMPARED[0]:
+                    found[f"{engine.name} {rule}, times slower at {size} x {size}"] = round(factor, 1)
             traded = sum(ran.volume_wh for ran in run_engine(engine, python, rule, small))
             found[f"{engine.name} {rule}, {sizes[-1]} x {sizes[-1]} s"] = round(times[-1].seconds, 4)
             found[f"{engine.name} {rule}, times slower"] = round(factor, 1)
