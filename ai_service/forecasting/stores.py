@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -35,6 +36,8 @@ def connect(url: str) -> MlflowClient:
     os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOL_PRE_PING", "true")
     from mlflow.tracking import MlflowClient
     from sqlalchemy import create_engine, text
+
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
 
     def connected() -> MlflowClient:
         client = MlflowClient(tracking_uri=url, registry_uri=url)
