@@ -33,6 +33,16 @@ MARKET_BUGS = (
         f"{BOOK}/test_processes.py::test_two_processes__under_load__never_match_an_order_twice",
     ),
     Bug(
+        "clearing: in small books a person may meet himself",
+        ((f"{SOURCES}/clearing/plain.py", "default=0) > volume", "default=0) > 2 * volume"),),
+        f"{MARKET}/clearing/test_auctions.py::test_clear__in_plain_python_and_in_columns__gives_the_same",
+    ),
+    Bug(
+        "orders: bids may ask for twice what a connection carries",
+        ((f"{SOURCES}/orders/checks.py", "if connection_w is None else connection_w\n", "* 2\n"),),
+        f"{MARKET}/orders/test_intake.py::test_submit__connection_told_or_not__bounds_both_sides",
+    ),
+    Bug(
         "book: a person may meet himself",
         (
             (
