@@ -98,7 +98,7 @@ def create_app(
     app.include_router(market.router)
     _document(app)
     app.add_middleware(GZipMiddleware, minimum_size=1400)
-    app.add_middleware(around.Around)
+    app.add_middleware(around.Around, off=settings.switched_off())
     return app
 
 

@@ -18,23 +18,38 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ai_service.envelope import envelope
-from ai_service.errors import Refusal, TooLarge
+from ai_service.errors import NotFound, Refusal, TooLarge
 
 log = structlog.get_logger()
 
 DEFAULT_BODY = 1 << 20
 BODY_LIMITS = dict.fromkeys(("/api/energy-mix", "/api/forecast", "/api/forecast/batch"), 8 << 20)
+FEATURES = {
+    "forecast": "/api/forecast",
+    "price": "/api/price",
+    "market-analysis": "/api/market-analysis",
+    "solar": "/api/solar-forecast",
+    "energy-mix": "/api/energy-mix",
+}
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
 REQUESTS = Histogram("gridx_ai_request_seconds", "Time to answer", ("method", "route", "status"), buckets=BUCKETS)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _HTTP_CODES = {404: "request.not_found", 405: "request.method_not_allowed"}
 
 
-class Around:
-    """The one middleware."""
+class FeatureOff(NotFound):
+    """The part was switched off by the setting GRIDX_AI_FEATURES_OFF."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    code = "feature.off"
+    title = "This part of the service is switched off here"
+
+
+class Around:
+    """The one middleware. `off` are names of FEATURES that answer nothing."""
+
+    def __init__(self, app: ASGIApp, off: frozenset[str] = frozenset()) -> None:
         self.app = app
+        self._off = tuple(FEATURES[name] for name in off)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,6 +74,9 @@ class Around:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
+                if self._off and scope["path"].startswith(self._off):
+                    await refusal_response(FeatureOff(), request_id)(scope, receive, observed)
+                    return
                 body.refuse(request.headers.get("content-length", "0"))
                 await self.app(scope, body.receive, observed)
                 body.refuse("0")

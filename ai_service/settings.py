@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ai_service.around import FEATURES
 from ai_service.pricing.rule import Rule
 
 
@@ -31,6 +32,7 @@ class Settings(BaseSettings):
 
     limit_series: int = Field(default=100, description="questions in one call of the batch form")
     limit_values: int = Field(default=20_000, description="values of a series that a caller brings along")
+    features_off: str = Field(default="", description="parts switched off, comma separated: names of FEATURES")
     trained_models: bool = Field(default=True, description="answer with models of the register where it has one")
     models_url: SecretStr | None = Field(default=None, description="the register's database; empty: no register")
     cities: Path | None = Field(default=None, description="JSON catalogue of cities and their CSV files; empty: none")
@@ -48,6 +50,15 @@ class Settings(BaseSettings):
     price_low_step: Decimal = Decimal("0.50")
     price_high_above_kwh: Decimal = Decimal("4.0")
     price_high_step: Decimal = Decimal("0.50")
+
+    def switched_off(self) -> frozenset[str]:
+        """Names in `features_off`. Raises ValueError for one that no part has."""
+        off = frozenset(name.strip() for name in self.features_off.split(",") if name.strip())
+        if off - FEATURES.keys():
+            raise ValueError(
+                f"GRIDX_AI_FEATURES_OFF knows {', '.join(FEATURES)}; not {', '.join(off - FEATURES.keys())}"
+            )
+        return off
 
     def price_rule(self) -> Rule:
         """The reference rule of prices."""
