@@ -17,6 +17,7 @@ import numpy as np
 from ai_service.errors import Refusal
 from ai_service.forecasting import backtest, many, metrics, report
 from ai_service.forecasting.models import ROUNDS
+from ai_service.forecasting.provenance import code_version
 from ai_service.forecasting.sets import DataSet
 from ai_service.forecasting.types import Floats
 
@@ -57,7 +58,7 @@ def measure(
         else:
             record = told(result)
             say(f"{one.name}/{name}, {days} origins: {result.chosen}, MASE {record['mase']:.3f}")
-        save(path, load(path) | {_key(one, name, days): record})
+        save(path, load(path) | {_key(one, name, days): record | {"code": code_version()}})
 
 
 def _key(one: DataSet, name: str, days: int) -> str:

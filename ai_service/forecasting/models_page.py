@@ -34,7 +34,7 @@ def write(folder: Path, records: Record) -> Path:
     """Write MODELS.md into `folder` and its charts into `folder/models`. Returns the page's path."""
     charts = folder / "models"
     charts.mkdir(parents=True, exist_ok=True)
-    parts = [HEAD, _overview(records)]
+    parts = [HEAD, _overview(records), _codes(records)]
     for one in SETS:
         for days in sorted({days for name, _, days in map(_parts, records) if name == one.name}):
             parts.append(_section(one, days, _of(records, one.name, days), charts))
@@ -82,6 +82,16 @@ def _overview(records: Record) -> str:
             ]
             rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows) + "\n"
+
+
+def _codes(records: Record) -> str:
+    """Which code measured what: more than one version means that some figures are older than others."""
+    found: dict[str, set[str]] = {}
+    for key, record in records.items():
+        name, _, days = _parts(key)
+        found.setdefault(str(record.get("code", "unknown")), set()).add(f"{name} ({days} days)")
+    told = [f"`{code}`: {', '.join(sorted(sets))}" for code, sets in sorted(found.items())]
+    return f"Measured with code {'; '.join(told)}.\n" if told else ""
 
 
 def _earlier(good: list[Record]) -> str:

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from ai_service.cli_backtest import report
-from ai_service.forecasting import charts, data, measured, models_page, sets, statistical
+from ai_service.forecasting import charts, data, measured, models_page, provenance, sets, statistical
 from ai_service.forecasting.data import Read
 from tests.ai_service.forecasting.makers import make_table, make_values
 
@@ -43,6 +43,7 @@ def test_report__two_homes__writes_page_charts_and_runs_and_does_not_run_twice(h
     assert (tmp_path / "MODELS.md").read_text() == page
     assert "| home_2 |" in page
     assert "clean (" in page
+    assert f"`{provenance.code_version()}`: homes (4 days)" in page
     drawn = sorted((tmp_path / "models").glob("*.svg"))
     assert [path.stem for path in drawn] == ["homes_4_calibration", "homes_4_forecast", "homes_4_hours"]
     for path in drawn:
