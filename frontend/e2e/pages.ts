@@ -11,6 +11,30 @@ export interface ListedPage {
   prepare?: (page: Page) => Promise<void>
 }
 
+const checked = (page: Page) => page.locator('[data-outcome]').waitFor()
+
+async function check(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Check in this browser' }).click()
+  await checked(page)
+}
+
+/** The newest audit's result; the first visit makes one. */
+async function audited(page: Page): Promise<void> {
+  const verdict = page.locator('[data-differences]')
+  const none = page.getByText('No audit was made yet')
+  await verdict.or(none).waitFor()
+  if (await none.isVisible()) await page.getByRole('button', { name: 'Run the audit' }).click()
+  await verdict.waitFor()
+}
+
+/** A bid that is filled in and shown for signing. */
+async function review(page: Page): Promise<void> {
+  await page.getByLabel('Energy').fill('0.1')
+  await page.getByLabel('Highest price').fill('0.1')
+  await page.getByRole('button', { name: 'Review the bid' }).click()
+  await page.getByRole('button', { name: 'Sign in the wallet' }).waitFor()
+}
+
 export const PAGES: readonly ListedPage[] = [
   { name: 'landing', path: () => '/', as: 'nobody' },
   { name: 'leaderboard', path: () => '/leaderboard', as: 'nobody' },
@@ -19,16 +43,21 @@ export const PAGES: readonly ListedPage[] = [
   { name: 'register', path: () => '/register', as: 'nobody' },
   { name: 'not-found', path: () => '/nowhere', as: 'nobody' },
   { name: 'verify', path: () => '/verify', as: 'nobody' },
+  { name: 'verify-result', path: (stack) => `/verify?trade=${stack.trades[0] ?? ''}`, as: 'nobody', prepare: checked },
   { name: 'trade', path: (stack) => `/trades/${stack.trades[0] ?? ''}`, as: 'nobody' },
+  { name: 'trade-checked', path: (stack) => `/trades/${stack.trades[0] ?? ''}`, as: 'anna', prepare: check },
   { name: 'welcome', path: () => '/welcome', as: 'anna' },
   { name: 'account', path: () => '/account', as: 'anna' },
   { name: 'dashboard', path: () => '/dashboard', as: 'anna' },
   { name: 'market', path: () => '/market', as: 'anna' },
+  { name: 'market-review', path: () => '/market', as: 'anna', prepare: review },
   { name: 'trades', path: () => '/trades', as: 'anna' },
   { name: 'carbon', path: () => '/carbon', as: 'anna' },
   { name: 'houses', path: () => '/houses', as: 'anna' },
   { name: 'house', path: (stack) => `/houses/${stack.people.anna.houseId ?? ''}`, as: 'anna' },
   { name: 'islands', path: () => '/islands', as: 'operator' },
-  { name: 'auditor', path: () => '/auditor', as: 'auditor' },
+  { name: 'auditor', path: () => '/auditor', as: 'auditor', prepare: audited },
   { name: 'operator', path: () => '/operator', as: 'operator' },
+  { name: 'operator-people', path: () => '/operator?view=people', as: 'operator' },
+  { name: 'operator-log', path: () => '/operator?view=log', as: 'operator' },
 ]

@@ -56,16 +56,20 @@ function Overview({ community }: { community: Community }) {
     <div className="space-y-4">
       <Figures day={today.data ?? null} community={community} />
       <div className="grid items-start gap-4 lg:grid-cols-2">
-        {failed ? (
-          <ProblemNotice error={failed} onRetry={() => void (houses.isError ? houses.refetch() : today.refetch())} />
-        ) : today.data ? (
-          <TodayCard day={today.data} houses={ids.length} />
-        ) : (
-          <CardSkeleton lines={8} />
-        )}
-        <OutlookCard community={community} />
-        <OrdersCard />
-        <AlertsCard />
+        <div className="space-y-4">
+          {failed ? (
+            <ProblemNotice error={failed} onRetry={() => void (houses.isError ? houses.refetch() : today.refetch())} />
+          ) : today.data ? (
+            <TodayCard day={today.data} houses={ids.length} />
+          ) : (
+            <CardSkeleton lines={8} />
+          )}
+          <OrdersCard />
+        </div>
+        <div className="space-y-4">
+          <OutlookCard community={community} />
+          <AlertsCard />
+        </div>
       </div>
     </div>
   )

@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router'
 import { ArrowDownToLine, ArrowUpFromLine } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { outlookQuery, priceForecastQuery, Unforeseen, type GoodTime, type PriceForecast } from '@/shared/forecast'
-import { formatInterval, formatPrice, formatTime, groupedText } from '@/shared/format'
+import { formatEnergy, formatInterval, formatPrice, formatTime, groupedText } from '@/shared/format'
 import { Badge, Card, Chart, Skeleton, type Tone } from '@/shared/ui'
 import type { Community } from '@/shared/session'
 
@@ -40,12 +40,17 @@ export function OutlookCard({ community }: { community: Community }) {
             <GoodTimes title="Best to sell" icon={<ArrowUpFromLine className="size-4 text-sell" aria-hidden />} times={outlook.data.bestToSell} community={community} />
           </div>
           <p className="text-xs text-muted">
-            The community is expected to have {groupedText(BigInt(Math.round(outlook.data.surplusKwh * 1000)), 3, 1)} kWh of surplus. Forecasts are estimates, not promises.
+            {surplusText(outlook.data.surplusKwh)} Forecasts are estimates, not promises.
           </p>
         </div>
       )}
     </Card>
   )
+}
+
+function surplusText(surplusKwh: number): string {
+  const energy = formatEnergy(BigInt(Math.round(Math.abs(surplusKwh) * 1000)))
+  return surplusKwh < 0 ? `The community is expected to need ${energy} more than it makes.` : `The community is expected to have ${energy} to spare.`
 }
 
 function Curve({ forecast, currency }: { forecast: PriceForecast; currency: string }) {
