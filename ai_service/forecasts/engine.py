@@ -58,8 +58,10 @@ class Forecast:
 
     def at(self, level: float) -> Floats:
         """The quantile of each step at `level` (0 to 1), straight lines between the known ones."""
-        levels = np.array(QUANTILES)
-        return np.array([np.interp(level, levels, row) for row in self.quantiles])
+        place = float(np.interp(level, np.array(QUANTILES), np.arange(len(QUANTILES))))
+        below = min(int(place), len(QUANTILES) - 2)
+        share = place - below
+        return np.asarray((1 - share) * self.quantiles[:, below] + share * self.quantiles[:, below + 1])
 
     def interval(self, percent: int) -> tuple[Floats, Floats]:
         """Both ends of the central interval that should hold `percent` of what comes."""
