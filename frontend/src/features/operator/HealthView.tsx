@@ -58,7 +58,7 @@ function Figures() {
   return (
     <Card title="Queues and failures">
       <div className="grid grid-cols-2 gap-5 md:grid-cols-3 xl:grid-cols-6">
-        <Stat label="Follower behind" value={data.lagBlocks?.toLocaleString('en') ?? '–'} unit="blocks" />
+        <Stat label="Follower behind" value={data.lagBlocks?.toLocaleString('en') ?? '–'} unit={data.lagBlocks === 1 ? 'block' : 'blocks'} />
         <Stat label="Trades, last hour" value={data.tradesLastHour.toLocaleString('en')} />
         <Stat label="Failed, last day" value={data.failedSubmissions.toLocaleString('en')} tone={data.failedSubmissions > 0 ? 'danger' : undefined} />
         <Stat label="Events waiting" value={data.eventsWaiting.toLocaleString('en')} note="for the relay" />

@@ -19,7 +19,7 @@ export const ROLES: Readonly<Record<Exclude<Role, 'forecaster'>, string>> = {
   auditor: 'Auditor',
   customer: 'Customer',
   funder: 'Funder',
-  om: 'Operation and maintenance',
+  om: 'Maintenance',
 }
 
 export const roleWords = (role: Role): string => (role === 'forecaster' ? 'Forecasting service' : ROLES[role])

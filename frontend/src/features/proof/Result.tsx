@@ -59,6 +59,7 @@ function ProvenTrade({ checked: { bundle, verdict } }: { checked: Checked }) {
   return (
     <Card title="The trade, read from the chain’s own bytes">
       <Facts
+        className="gap-x-3 sm:gap-x-6"
         items={[
           ['Energy', formatEnergy(trade.energyWh)],
           ['Price per kWh', groupedText(trade.priceMicroPerKwh, 6, 6)],
@@ -69,7 +70,7 @@ function ProvenTrade({ checked: { bundle, verdict } }: { checked: Checked }) {
             ? []
             : [['Delivery', formatInterval(Number(trade.deliveryStart) * 1000, Number(trade.deliveryMinutes))] as const]),
           ['Both parties agreed', trade.consented ? 'Yes' : 'No: logged by one party'],
-          ['Avoided-emission estimate', trade.reason === null ? formatCarbon(trade.claimG) : 'None'],
+          ['CO₂e avoided, estimate', trade.reason === null ? formatCarbon(trade.claimG) : 'None'],
           ['Trade id', <Hash key="i" value={trade.tradeId} kept={6} />],
           [
             'Contract',
@@ -81,7 +82,7 @@ function ProvenTrade({ checked: { bundle, verdict } }: { checked: Checked }) {
           ...(orders.data ?? []).map(({ order, isSigned, digest }) => [
             order.isBid ? 'Buyer’s bid' : 'Seller’s offer',
             <span key={digest} className="inline-flex flex-wrap items-center justify-end gap-2">
-              <Badge tone={isSigned ? 'success' : 'neutral'}>{isSigned ? 'signed by its maker’s key' : 'accepted by the contract'}</Badge>
+              <Badge tone={isSigned ? 'success' : 'neutral'}>{isSigned ? 'signed by its maker' : 'accepted by contract'}</Badge>
               <Hash value={digest} />
             </span>,
           ] as const),

@@ -32,13 +32,13 @@ export function TradeTable({ trades, search, onSort }: TradeTableProps) {
           >
             Time
           </Th>
-          <Th>Side</Th>
-          <Th>With</Th>
+          <Th className="hidden sm:table-cell">Side</Th>
+          <Th className="hidden lg:table-cell">With</Th>
           <Th num sorted={sort === 'largest' ? 'desc' : null} onSort={sortable ? () => onSort(sort === 'largest' ? undefined : 'largest') : undefined}>Energy</Th>
-          <Th num sorted={sort === 'dearest' ? 'desc' : null} onSort={sortable ? () => onSort(sort === 'dearest' ? undefined : 'dearest') : undefined}>Price</Th>
+          <Th num className="hidden md:table-cell" sorted={sort === 'dearest' ? 'desc' : null} onSort={sortable ? () => onSort(sort === 'dearest' ? undefined : 'dearest') : undefined}>Price</Th>
           <Th num>Amount</Th>
-          <Th num>CO₂e avoided</Th>
-          <Th>State</Th>
+          <Th num className="hidden xl:table-cell">CO₂e avoided</Th>
+          <Th className="hidden sm:table-cell">State</Th>
         </tr>
       </thead>
       <tbody>
@@ -63,14 +63,18 @@ function Line({ trade, currency }: { trade: Trade; currency: string }) {
         <Link to="/trades/$id" params={{ id: trade.tradeId ?? trade.id }} className="font-medium text-link underline-offset-4 hover:underline">
           {trade.blockTime ? formatDateTime(trade.blockTime) : 'Not in a block yet'}
         </Link>
+        <span className="mt-1 flex items-center gap-2 sm:hidden">
+          <span className={cn('text-xs font-medium', isSold ? 'text-sell' : 'text-buy')}>{isSold ? 'Sold' : 'Bought'}</span>
+          <TradeBadge trade={trade} />
+        </span>
       </Td>
-      <Td className={cn('font-medium', isSold ? 'text-sell' : 'text-buy')}>{isSold ? 'Sold' : 'Bought'}</Td>
-      <Td className="font-mono text-xs text-muted">{other ? shortHex(other) : '–'}</Td>
+      <Td className={cn('hidden font-medium sm:table-cell', isSold ? 'text-sell' : 'text-buy')}>{isSold ? 'Sold' : 'Bought'}</Td>
+      <Td className="hidden font-mono text-xs whitespace-nowrap text-muted lg:table-cell">{other ? shortHex(other) : '–'}</Td>
       <Td num>{formatEnergy(energy)}</Td>
-      <Td num>{formatPrice(price, currency)}</Td>
+      <Td num className="hidden md:table-cell">{formatPrice(price, currency)}</Td>
       <Td num className="font-medium">{formatMoney(costMicro(energy, price), currency)}</Td>
-      <Td num className={carbon > 0n ? 'text-carbon' : 'text-muted'}>{carbon > 0n ? formatCarbon(carbon) : '–'}</Td>
-      <Td><TradeBadge trade={trade} /></Td>
+      <Td num className={cn('hidden xl:table-cell', carbon > 0n ? 'text-carbon' : 'text-muted')}>{carbon > 0n ? formatCarbon(carbon) : '–'}</Td>
+      <Td className="hidden sm:table-cell"><TradeBadge trade={trade} /></Td>
     </tr>
   )
 }

@@ -33,7 +33,7 @@ export function Th({ num = false, sorted, onSort, className, children, ...rest }
       className={cn('border-b border-line px-3 py-2.5 text-xs font-medium whitespace-nowrap text-muted first:pl-0 last:pr-0', num ? 'text-right' : 'text-left', className)}
     >
       {onSort ? (
-        <button type="button" onClick={onSort} className="inline-flex items-center gap-1 hover:text-fg">
+        <button type="button" onClick={onSort} className={cn('inline-flex items-center gap-1 hover:text-fg', num && 'flex-row-reverse')}>
           {children}
           <Arrow className={cn('size-3.5', !sorted && 'opacity-0')} aria-hidden />
         </button>
