@@ -17,7 +17,7 @@ test('a newcomer: registers by wallet, is invited, adds a house, buys from a nei
 
   await asOperator('POST', `/api/organizations/${stack.organizationId}/memberships`, { userId: data.user.id, role: 'member' })
   await page.reload()
-  await page.getByRole('button', { name: /^Accept/ }).click()
+  await page.getByRole('button', { name: 'Join' }).click()
   await page.getByLabel('Your name').fill('Dora')
   await page.getByRole('button', { name: 'Go on' }).click()
   await expect(page.getByRole('heading', { level: 1, name: 'Hello, Dora' })).toBeVisible()
