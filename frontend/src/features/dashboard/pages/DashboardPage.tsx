@@ -55,7 +55,7 @@ function Overview({ community }: { community: Community }) {
   return (
     <div className="space-y-4">
       <Figures day={today.data ?? null} community={community} />
-      <div className="grid items-start gap-4 lg:grid-cols-2">
+      <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
         <div className="space-y-4">
           {failed ? (
             <ProblemNotice error={failed} onRetry={() => void (houses.isError ? houses.refetch() : today.refetch())} />

@@ -20,7 +20,7 @@ export default function Desk({ part, community, interval, form, change }: Ticket
       ) : (
         <div className="space-y-4">
           <PurchasesCard community={community} />
-          <div className="grid items-start gap-4 xl:grid-cols-2">
+          <div className="grid grid-cols-1 items-start gap-4 xl:grid-cols-2">
             <OffersCard community={community} interval={isoOf(interval.start)} />
             <OrdersCard community={community} />
           </div>

@@ -70,7 +70,7 @@ function Floor({ community, intervals }: { community: Community; intervals: read
         value={start}
         onChange={(interval) => void navigate({ search: { interval }, replace: true, resetScroll: false })}
       />
-      <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem] xl:grid-cols-[minmax(0,1fr)_24rem]">
+      <div className="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,1fr)_22rem] xl:grid-cols-[minmax(0,1fr)_24rem]">
         <BookCard community={community} interval={start} onPick={pick} />
         <div className="lg:sticky lg:top-20 lg:col-start-2 lg:row-span-2 lg:row-start-1">
           <Suspense fallback={<CardSkeleton lines={9} />}>

@@ -37,7 +37,7 @@ export function BookCard({ community, interval, onPick }: {
       ) : (
         <>
           <DepthChart offers={offers} bids={bids} currency={community.currency} />
-          <div className="mt-4 grid gap-x-8 gap-y-4 sm:grid-cols-2">
+          <div className="mt-4 grid grid-cols-1 gap-x-8 gap-y-4 sm:grid-cols-2">
             <Ladder side="bid" points={bids} onPick={onPick} />
             <Ladder side="offer" points={offers} onPick={onPick} />
           </div>
