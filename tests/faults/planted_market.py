@@ -118,7 +118,7 @@ MARKET_BUGS = (
     Bug(
         "offers: everybody may buy from himself",
         ((f"{SOURCES}/orders/reservations.py", "if offer.user_id == wish.user_id:", "if offer.user_id is None:"),),
-        "seed:11:25",
+        f"{OFFERS}::test_reserve__what_cannot_be_taken__is_refused_by_name",
     ),
     Bug(
         "money: a correction is booked beside what it corrects",
