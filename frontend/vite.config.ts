@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import tailwindcss from '@tailwindcss/vite'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vitest/config'
-import { compressed } from './compress'
+import { compressed } from './compress.ts'
 
 const backend = process.env.GRIDX_PUBLIC_URL ?? 'http://127.0.0.1:3001'
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `npm run screenshots`: every page at three widths in both themes, for looking at. */
+import { generatePrivateKey } from 'viem/accounts'
 import { PAGES } from './pages'
 import { expect, test } from './support/test'
 
 const WIDTHS = [360, 768, 1440]
 
 for (const listed of PAGES) {
-  test(listed.name, async ({ browser, signedIn, official, stack }) => {
-    const { page } =
-      listed.as === 'nobody' ? { page: await browser.newPage({ baseURL: stack.url }) } : listed.as === 'anna' ? await signedIn('anna') : await official(listed.as)
+  test(listed.name, async ({ visitor, signedIn, official, stack }) => {
+    test.setTimeout(180_000)
+    const { page } = listed.as === 'nobody' ? await visitor({ key: generatePrivateKey() }) : listed.as === 'anna' ? await signedIn('anna') : await official(listed.as)
     for (const theme of ['dark', 'light']) {
       await page.goto(listed.path(stack))
       await page.evaluate((name) => localStorage.setItem('gridx.theme', name), theme)
@@ -22,6 +23,5 @@ for (const listed of PAGES) {
         await page.screenshot({ path: `screenshots/${listed.name}-${width}-${theme}.png`, fullPage: true, animations: 'disabled' })
       }
     }
-    if (listed.as === 'nobody') await page.close()
   })
 }

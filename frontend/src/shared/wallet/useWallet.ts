@@ -3,10 +3,11 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useConfig as useWagmi, useConnect, useConnection, useConnectors, useDisconnect, useSwitchChain, type Connector } from 'wagmi'
 import { getWalletClient } from 'wagmi/actions'
-import type { Address, Hex, TypedDataDefinition } from 'viem'
+import type { Address, Hex } from 'viem'
 import { ApiProblem } from '@/shared/api'
 import { configQuery, type Config } from '@/shared/config'
 import { walletProblem } from './errors'
+import { typedDataOf } from './typed-data'
 
 export interface Wallet {
   address: Address | undefined
@@ -30,13 +31,6 @@ async function told<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw walletProblem(error)
   }
-}
-
-/** EIP712Domain is implied by the domain; viem wants it left out. */
-export function typedDataOf(data: unknown): TypedDataDefinition {
-  const { types, ...rest } = data as TypedDataDefinition & { types: Record<string, unknown> }
-  const kept = Object.fromEntries(Object.entries(types).filter(([name]) => name !== 'EIP712Domain'))
-  return { ...rest, types: kept } as TypedDataDefinition
 }
 
 export function useWallet(): Wallet {
