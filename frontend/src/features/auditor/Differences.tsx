@@ -18,7 +18,7 @@ export function Differences({ report }: { report: Report }) {
       description={report.listedDifferences.length < report.differences ? `The first ${report.listedDifferences.length.toLocaleString('en')} are listed.` : undefined}
       actions={
         <Select
-          aria-label="Kind of difference" className="w-auto max-w-full" value={code}
+          aria-label="Kind of difference" className="w-64" value={code}
           onChange={({ target }) => {
             setCode(target.value)
             setPage(1)
