@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,7 +12,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from ai_service.cli import main
 from ai_service.forecasting.versions import Facts, Model, Version
 from ai_service.training import batch, engines, fleet, shards, sources, trial
 from tests.ai_service.training.houses import STEPS, make_houses, write_houses
@@ -103,16 +104,18 @@ def test_run__a_series_stands_in_two_parts__is_told(tmp_path, trained):
         run(path, trained, tmp_path / "out")
 
 
+@pytest.mark.timeout(300)  # starts programs of its own, which a busy machine keeps waiting
 def test_predict_batch__killed_and_started_again__goes_on_with_one_result_for_each_series(
-    registry, models_url, folder, tmp_path, trained
+    registry, models_url, folder, tmp_path, trained, monkeypatch
 ):
     registry.register("homes", trained, facts(trained))
     registry.promote("homes", 1)
     path, out = write_houses(tmp_path / "in.parquet", 30), tmp_path / "out"
-    command = [sys.executable, "-m", "ai_service.cli", "predict-batch", "homes", "--readings", str(path)]
-    command += ["--out", str(out), "--shard", "1", "--workers", "1"]
-    environment = os.environ | {"GRIDX_AI_MODELS_URL": models_url, "GRIDX_AI_MODELS_FOLDER": str(folder)}
-    child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    monkeypatch.setenv("GRIDX_AI_MODELS_URL", models_url)
+    monkeypatch.setenv("GRIDX_AI_MODELS_FOLDER", str(folder))
+    command = ["predict-batch", "homes", "--readings", str(path), "--out", str(out), "--shard", "1", "--workers", "1"]
+    begun = [sys.executable, "-m", "ai_service.cli", *command]
+    child = subprocess.Popen(begun, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while not list(out.glob("part-*.parquet")):
         with pytest.raises(subprocess.TimeoutExpired):
             child.wait(0.05)
@@ -120,7 +123,7 @@ def test_predict_batch__killed_and_started_again__goes_on_with_one_result_for_ea
     child.communicate()
     kept = {part.name: part.stat().st_mtime_ns for part in out.glob("part-*.parquet")}
 
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    done = CliRunner().invoke(main, command, catch_exceptions=False)
 
     said = json.loads(done.stdout.splitlines()[-1])
     assert 0 < len(kept) < 30

@@ -136,6 +136,7 @@ def test_train_series__one_series__serves_the_choice_of_its_back_test(registry, 
     assert forecast.quantiles.shape[0] == 24
 
 
+@pytest.mark.timeout(300)  # starts programs of its own, which a busy machine keeps waiting
 def test_train__killed_half_way__the_version_in_use_goes_on_and_training_can_be_repeated(
     registry, models_url, folder, tmp_path
 ):
