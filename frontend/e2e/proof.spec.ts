@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Download, Page } from '@playwright/test'
 import { expect, test } from './support/test'
 import type { Stack } from './support/stack'
+import { intervalAhead, Trader } from './support/trading'
 
 const outcome = (page: Page) => page.locator('[data-outcome]')
 const text = async (download: Download) => readFile(await download.path(), 'utf8')
@@ -85,6 +86,24 @@ test('a tampered proof is refused, and the field named', async ({ page, stack })
   await expect(list).toContainText('Seal of the bundle')
   await drop(page, 'no json at all', 'broken.json')
   await expect(page.getByRole('alert')).toContainText('is no JSON file')
+})
+
+test('a matched trade says why this price; both orders in it are signed', async ({ signedIn, stack }) => {
+  const interval = { deliveryStart: intervalAhead(stack, 40), energyKwh: '0.2' }
+  const [seller, buyer] = await Promise.all([new Trader(stack, stack.people.anna).signIn(), new Trader(stack, stack.people.ben).signIn()])
+  await seller.place({ side: 'offer', pricePerKwh: '0.19', ...interval })
+  const bid = await buyer.place({ side: 'bid', pricePerKwh: '0.24', ...interval })
+  const [match] = await buyer.ask<{ tradeId: string }[]>('GET', `/api/market/matches?orderId=${bid.id}`)
+  const trade = match?.tradeId ?? ''
+  await expect.poll(() => buyer.ask('GET', `/api/energy-trades/${trade}`).then(() => 'recorded', () => 'not yet'), { timeout: 30_000 }).toBe('recorded')
+  const { page } = await signedIn('ben')
+
+  await page.goto(`/trades/${trade}`)
+  await expect(page.getByText('Continuous book')).toBeVisible()
+  await expect(page.getByText(/came last and met the best resting offer at exactly that offer's limit/)).toBeVisible()
+  await page.goto(`/verify?trade=${trade}`)
+
+  await expect(page.getByText('signed by its maker')).toHaveCount(2)
 })
 
 test('trades are filtered by side, ordered, and saved as CSV', async ({ signedIn, stack }) => {
