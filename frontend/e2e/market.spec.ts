@@ -190,3 +190,20 @@ test('buy: reserved, left, taken up again after a reload', async ({ signedIn, st
 
   await expect(verified(page)).toBeVisible({ timeout: 30_000 })
 })
+
+test('sell: a direct offer is taken back by a transaction of its seller', async ({ signedIn, stack }) => {
+  const interval = intervalAhead(stack, 29)
+  const seller = await new Trader(stack, stack.people.carla).signIn()
+  await seller.place({ side: 'offer', venue: 'direct', deliveryStart: interval, energyKwh: '0.077', pricePerKwh: '0.2' })
+  const { page, wallet } = await signedIn('carla')
+  await page.goto('/market')
+  const row = card(page, 'Your orders').getByRole('row', { name: /0\.077/ })
+  await expect(row).toContainText('sell, direct')
+  await row.getByRole('button', { name: /Cancel/ }).click()
+
+  await dialog(page).getByRole('button', { name: 'Cancel on chain' }).click()
+
+  await expect(page.getByText('The offer is cancelled on chain')).toBeVisible({ timeout: 30_000 })
+  await expect(row).toBeHidden({ timeout: 30_000 })
+  expect(wallet.requests.map(({ method }) => method)).toContain('eth_sendTransaction')
+})
