@@ -11,12 +11,6 @@ export const walletKey = ['carbon', 'wallet'] as const
 const ENTRIES_ON_A_PAGE = 15
 const DOCUMENTS_ON_A_PAGE = 10
 
-export const walletQuery = (userId: string) =>
-  queryOptions({
-    queryKey: [...walletKey, userId],
-    queryFn: () => take(api.GET('/api/carbon-wallet/{user_id}', { params: { path: { user_id: userId } } })),
-  })
-
 export const entriesQuery = (userId: string, type: MovementType | undefined, page: number) =>
   queryOptions({
     queryKey: [...walletKey, userId, 'entries', type ?? 'all', page],
@@ -46,16 +40,6 @@ export const certificateQuery = (documentId: string) =>
     queryKey: ['carbon', 'certificate', documentId],
     queryFn: () => take(api.GET('/api/carbon-wallet/certificates/{document_id}', { params: { path: { document_id: documentId } } })),
   })
-
-/** The contract by whose domain documents are signed. */
-export const placeQuery = queryOptions({
-  queryKey: ['carbon', 'place'],
-  queryFn: async () => {
-    const { chainId, address, salt } = await take(api.GET('/api/blockchain/contract'))
-    return { chainId, contract: address, salt }
-  },
-  staleTime: 5 * 60_000,
-})
 
 /** The newest factor for avoided emissions of a region. */
 export const factorQuery = (region: string) =>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** From what was asked for to what is booked: prepared by the service, checked here, signed by the wallet, posted. */
-import { api, queryClient, take } from '@/shared/api'
+import { api, take } from '@/shared/api'
+import { signingPlace } from '@/shared/documents/place'
 import type { SignedWork } from '@/shared/documents/signing'
 import { scaledText } from '@/shared/format'
 import { carbonDocument, type Asked, type Prepared } from './documents'
-import { placeQuery } from './queries'
 
 /** What was booked: the id of its document. */
 export interface Booked {
@@ -18,7 +18,7 @@ export async function spend(asked: Asked, userId: string, { sign, onStage }: Par
   const { account } = asked
   const carbonKg = scaledText(asked.grams, 3)
   const [place, prepared] = await Promise.all([
-    queryClient.query({ ...placeQuery, staleTime: 'static' }),
+    signingPlace(),
     take<Prepared>(
       asked.kind === 'retirement'
         ? api.GET('/api/carbon-wallet/{user_id}/retirements/prepared', { params: { path, query: { account, carbonKg, reason: asked.reason } } })

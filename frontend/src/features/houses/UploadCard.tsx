@@ -4,6 +4,7 @@ import { CircleCheck, Download, FileUp, TriangleAlert } from 'lucide-react'
 import { useRef, useState } from 'react'
 import { counted, formatDateTime } from '@/shared/format'
 import { Button, Card, Checkbox, cn, ProblemNotice, Table, Td, Th } from '@/shared/ui'
+import { saveFile } from '@/shared/ui/save'
 import type { FileCheck } from './csv'
 import { template } from './csv'
 import { readingsKey, type House } from './queries'
@@ -193,11 +194,4 @@ function Rows({ rows, label }: { rows: readonly { line: number; field: string; v
   )
 }
 
-function save(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv' }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = name
-  link.click()
-  URL.revokeObjectURL(url)
-}
+const save = (name: string, text: string) => saveFile(new Blob([text], { type: 'text/csv' }), name)

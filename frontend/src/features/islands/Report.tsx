@@ -5,6 +5,7 @@ import { takeFile } from '@/shared/api'
 import { energyParts, formatEnergy } from '@/shared/format'
 import type { Organization } from '@/shared/session'
 import { Badge, Button, Card, CardSkeleton, ProblemNotice, Stat, Table, Td, Th, toast } from '@/shared/ui'
+import { saveFile } from '@/shared/ui/save'
 import { coveredPercent } from './island'
 import { ShareBar } from './parts'
 import { houseNamesQuery, reportPath, reportQuery, type Island, type ReportSummary } from './queries'
@@ -71,14 +72,7 @@ function Sums({ summary }: { summary: ReportSummary }) {
 function Save({ island, format }: { island: Island; format: 'json' | 'csv' }) {
   const load = useMutation({
     mutationFn: () => takeFile(reportPath(island.id, format)),
-    onSuccess: (file) => {
-      const url = URL.createObjectURL(file)
-      const link = document.createElement('a')
-      link.href = url
-      link.download = `island-${island.id}.${format}`
-      link.click()
-      URL.revokeObjectURL(url)
-    },
+    onSuccess: (file) => saveFile(file, `island-${island.id}.${format}`),
     onError: (problem) => toast.problem(problem),
   })
   return <Button variant="secondary" size="sm" busy={load.isPending} onClick={() => load.mutate()}><Download aria-hidden /> {format.toUpperCase()}</Button>

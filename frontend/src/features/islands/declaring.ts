@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Declaring an island and ending it: prepared by the service, checked here, signed by the operator's wallet, posted. */
-import { api, queryClient, take } from '@/shared/api'
+import { api, take } from '@/shared/api'
+import { signingPlace } from '@/shared/documents/place'
 import type { SignedWork } from '@/shared/documents/signing'
 import { scaledText } from '@/shared/format'
 import { declarationDocument, endingDocument, type AskedIsland, type Prepared } from './island'
-import { placeQuery, type Island } from './queries'
+import type { Island } from './queries'
 
 type Tools = Parameters<SignedWork<Island>>[0]
-const place = () => queryClient.query({ ...placeQuery, staleTime: 'static' })
 
 /** Throws ApiProblem, or DocumentDiffers when the service prepared something else; then nothing is signed. */
 export async function declare(asked: AskedIsland, { sign, onStage }: Tools): Promise<Island> {
@@ -15,7 +15,7 @@ export async function declare(asked: AskedIsland, { sign, onStage }: Tools): Pro
   const { operator, community, reason, hours } = asked
   const priceCap = scaledText(asked.priceCapMicro, 6)
   const prepared: Prepared = await take(api.GET('/api/market/islands/prepared', { params: { query: { operator, reason, hours, priceCap } } }))
-  const document = declarationDocument(asked, prepared, await place())
+  const document = declarationDocument(asked, prepared, await signingPlace())
   onStage('signing')
   const signature = await sign(document)
   onStage('booking')
@@ -29,7 +29,7 @@ export async function end(island: Island, operator: string, { sign, onStage }: T
   onStage('preparing')
   const path = { island_id: island.id }
   const prepared: Prepared = await take(api.GET('/api/market/islands/{island_id}/end/prepared', { params: { path, query: { operator } } }))
-  const document = endingDocument(operator, island.declarationHash, prepared, await place())
+  const document = endingDocument(operator, island.declarationHash, prepared, await signingPlace())
   onStage('signing')
   const signature = await sign(document)
   onStage('booking')

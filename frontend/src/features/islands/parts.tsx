@@ -30,7 +30,7 @@ export function TimeBar({ island }: { island: Island }) {
   return (
     <div>
       <div className="h-2 overflow-hidden rounded-full bg-raised" role="img" aria-label={state === 'over' ? 'Over' : `${formatLeft(left)} left`}>
-        <span className={cn('block h-full rounded-full', state === 'in_force' ? 'bg-danger' : 'bg-line-strong')} style={{ width: `${elapsedPart(island, now) * 100}%` }} />
+        <span className={cn('block h-full rounded-full', state === 'in_force' ? 'bg-danger' : 'bg-line-strong')} style={{ width: `${elapsedPart(island, Math.min(now, island.endedAt === null ? now : Date.parse(island.endedAt))) * 100}%` }} />
       </div>
       {state === 'in_force' && <p className="mt-1.5 text-sm text-muted tabular-nums">{formatLeft(left)} left</p>}
     </div>
@@ -39,6 +39,7 @@ export function TimeBar({ island }: { island: Island }) {
 
 /** A share of a demand as a bar; full is green, less is amber. */
 export function ShareBar({ shareWh, demandWh }: { shareWh: bigint; demandWh: bigint }) {
+  if (demandWh === 0n) return <span className="text-xs text-muted">nothing was wanted</span>
   const percent = coveredPercent(shareWh, demandWh)
   return (
     <span className="flex items-center gap-2">

@@ -82,13 +82,3 @@ export const reportQuery = (islandId: string) =>
       return (JSON.parse(await file.text()) as { summary: ReportSummary }).summary
     },
   })
-
-/** The contract by whose domain documents are signed. */
-export const placeQuery = queryOptions({
-  queryKey: [...ISLANDS_KEY, 'place'],
-  queryFn: async () => {
-    const { chainId, address, salt } = await take(api.GET('/api/blockchain/contract'))
-    return { chainId, contract: address, salt }
-  },
-  staleTime: 5 * 60_000,
-})

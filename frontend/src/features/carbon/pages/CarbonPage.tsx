@@ -3,20 +3,21 @@
 import { useQuery } from '@tanstack/react-query'
 import { Award, Gift } from 'lucide-react'
 import { lazy, Suspense, useState } from 'react'
+import { carbonWalletQuery } from '@/shared/carbon'
 import { gramsOf } from '@/shared/format'
 import { useLiveInvalidation } from '@/shared/live'
 import { useUser } from '@/shared/session'
 import { Button, CardSkeleton, PageHeader, ProblemNotice } from '@/shared/ui'
 import { Balances, ByWallet } from '../Balances'
 import { Entries } from '../Entries'
-import { walletKey, walletQuery } from '../queries'
+import { walletKey } from '../queries'
 import { Retirements } from '../Retirements'
 
 const SpendDialog = lazy(() => import('../SpendDialog').then(({ SpendDialog: Dialog }) => ({ default: Dialog })))
 
 export function CarbonPage() {
   const user = useUser()
-  const wallet = useQuery(walletQuery(user.id))
+  const wallet = useQuery(carbonWalletQuery(user.id))
   useLiveInvalidation(['trades'], walletKey)
   const [spending, setSpending] = useState<'retirement' | 'transfer' | null>(null)
   const hasSome = wallet.data !== undefined && gramsOf(wallet.data.availableKg) > 0n

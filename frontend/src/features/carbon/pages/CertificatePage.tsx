@@ -74,7 +74,7 @@ function Checked({ verdict, intact }: { verdict: Verdict | undefined; intact: bo
         : !intact
           ? 'Do not rely on this certificate: the ledger did not move as it says.'
           : verdict.state === 'signed'
-            ? 'Checked in your browser: the wallet’s key signed exactly this. The ledger moved as it says.'
+            ? 'Checked in your browser: the wallet’s key signed exactly this. That the ledger moved accordingly is what GridX says; every audit checks it.'
             : 'Checked in your browser: the hash is right. The wallet is a contract; it vouched for the signature when this was booked.'
   return (
     <p role="status" className={cn('relative mt-8 flex items-start gap-3 rounded-xl border p-4 text-sm', isGood ? 'border-success/40 bg-success/10 text-success' : verdict === undefined ? 'border-line text-muted' : 'border-danger/50 bg-danger/10 text-danger')}>

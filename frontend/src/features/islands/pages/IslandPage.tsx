@@ -62,13 +62,19 @@ function Whole({ island, community, isOperator }: { island: Island; community: O
             ['Signed by', <Hash key="signer" value={island.signer} />],
             ['Declaration', <Hash key="declaration" value={island.declarationHash} />],
             ['Head of the queue', <Hash key="head" value={island.head} />],
-            ['Chain', isChainAway(island) ? 'cannot be reached' : island.chainBackAt ? `came back ${formatDateTime(island.chainBackAt, community.timeZone)}` : 'was there throughout'],
+            ['Chain', chainWords(island, community.timeZone)],
           ]}
         />
       </Card>
       <Tabs label="About the island" tabs={tabs} value={tab} onChange={setTab} />
     </>
   )
+}
+
+function chainWords(island: Island, timeZone: string): string {
+  if (island.chainLostAt === null) return 'was there throughout'
+  if (!isChainAway(island) && island.chainBackAt !== null) return `came back ${formatDateTime(island.chainBackAt, timeZone)}`
+  return island.endedAt === null ? 'cannot be reached' : `out of reach since ${formatDateTime(island.chainLostAt, timeZone)}, when it ended still`
 }
 
 function Shares({ island, community }: { island: Island; community: Organization }) {
