@@ -17,10 +17,9 @@ const isLocked = (from, name) => {
 
 for (const [place, entry] of Object.entries(lock.packages)) {
   delete entry.resolved
-  for (const name of Object.keys(entry.optionalDependencies ?? {})) {
-    if (isLocked(place, name)) continue
-    console.log(`without ${name}`)
-    delete entry.optionalDependencies[name]
-  }
+  if (!entry.optionalDependencies) continue
+  const wanted = Object.entries(entry.optionalDependencies)
+  entry.optionalDependencies = Object.fromEntries(wanted.filter(([name]) => isLocked(place, name)))
+  for (const [name] of wanted) if (!isLocked(place, name)) console.log(`without ${name}`)
 }
 writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`)

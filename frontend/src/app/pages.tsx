@@ -2,6 +2,7 @@
 import { useRouter, type ErrorComponentProps } from '@tanstack/react-router'
 import { Compass } from 'lucide-react'
 import { useEffect } from 'react'
+import { PageMissing } from '@/shared/routing'
 import { ButtonLink, EmptyState, ProblemNotice } from '@/shared/ui'
 import { reportError } from './reporting'
 
@@ -13,25 +14,28 @@ export function NotFound() {
   )
 }
 
-const isStaleChunk = (error: unknown) =>
-  error instanceof Error && /dynamically imported module|Importing a module script failed|Failed to fetch dynamically/i.test(error.message)
+const LOOK_MS = 3_000
 
-/** A page that could not be drawn. After an update of GridX the old page's scripts are gone: then it is loaded anew, once. */
+/** A page that could not be drawn. One whose script is missing is loaded anew as soon as the server answers. */
 export function PageFailed({ error, reset }: ErrorComponentProps) {
   const router = useRouter()
+  const isMissing = error instanceof PageMissing
   useEffect(() => {
-    if (isStaleChunk(error) && navigator.onLine && sessionStorage.getItem('gridx.reloaded') !== location.href) {
-      sessionStorage.setItem('gridx.reloaded', location.href)
-      location.reload()
-    } else reportError(error)
-  }, [error])
-  return (
-    <ProblemNotice
-      error={error}
-      onRetry={() => {
-        reset()
-        void router.invalidate()
-      }}
-    />
-  )
+    if (!isMissing) {
+      reportError(error)
+      return
+    }
+    const timer = setInterval(() => {
+      fetch('/health').then(
+        ({ ok }) => ok && location.reload(),
+        () => undefined,
+      )
+    }, LOOK_MS)
+    return () => clearInterval(timer)
+  }, [error, isMissing])
+  const retry = () => {
+    reset()
+    void router.invalidate()
+  }
+  return <ProblemNotice error={error} onRetry={isMissing ? () => location.reload() : retry} />
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
-import { guarded, rootRoute } from '@/shared/routing'
+import { createRoute } from '@tanstack/react-router'
+import { guarded, lazyRouteComponent, rootRoute } from '@/shared/routing'
 
 export const dashboardRoutes = [
   createRoute({

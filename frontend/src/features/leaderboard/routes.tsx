@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
-import { rootRoute } from '@/shared/routing'
+import { createRoute } from '@tanstack/react-router'
+import { lazyRouteComponent, rootRoute } from '@/shared/routing'
 import { readPage, readSearch } from './board'
 
 export const leaderboardRoutes = [

@@ -63,4 +63,22 @@ export const TEXTS: Readonly<Record<string, Text>> = {
   'offer.buyer': { title: 'This wallet cannot take the offer', advice: 'Only a wallet of yours with a meter in the offer’s community can.' },
   'offer.too_many_reservations': { title: 'You hold too many reservations', advice: 'Finish them, or wait ten minutes until they lapse.' },
   'chain.connecting': { title: 'The service is connecting to the chain', advice: 'Try again in a moment.' },
+  // -- houses and readings
+  'sites.meter_not_enrolled': { title: 'The chain has not enrolled this meter for your wallet', advice: 'Leave the meter empty for now, or ask the community’s operator to have it enrolled.' },
+  'sites.meter_taken': { title: 'Another house has this meter', advice: 'Compare the number with the one on your meter’s papers.' },
+  'sites.house_in_use': { title: 'The house has readings already', advice: 'Its meter and the length of its readings stay. For a new meter, add a new house.' },
+  'sites.reading_interval': { title: 'This length does not fit the market', advice: 'The length of a reading divides the delivery interval.' },
+  'sites.uploads_busy': { title: 'Many files are being read at the moment', advice: 'Try again in a few seconds; what was recorded stays recorded.' },
+  'sites.upload_encoding': { title: 'The file is not UTF-8 text', advice: 'Save it as “CSV UTF-8” and upload it again.' },
+  // -- carbon
+  'carbon.insufficient': { title: 'The wallet holds less available carbon than that', advice: 'Nothing was booked. Pending carbon has to wait for its trade to be final and metered.' },
+  'carbon.document_expired': { title: 'The document has expired', advice: 'Nothing was booked. Start again: each one can be signed for an hour.' },
+  'carbon.sequence_wrong': { title: 'Another document of this wallet came first', advice: 'Nothing was booked. Start again.' },
+  'carbon.foreign_wallet': { title: 'This wallet is not linked to your account', advice: 'Link it on your account page first.' },
+  // -- disaster mode
+  'island.stands_already': { title: 'The community is an island already', advice: 'End it before you declare another one.' },
+  'island.over': { title: 'The island has ended already' },
+  'island.foreign_signer': { title: 'This wallet is not linked to your account', advice: 'Link it on your account page, or sign with one that is.' },
+  'island.critical_load_taken': { title: 'This house has a critical load of this tier already', advice: 'Change that one instead.' },
+  'island.storage_impossible': { title: 'Reserve and state of charge cannot exceed the capacity' },
 }

@@ -1,3 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-export { guarded, rootRoute } from './routing'
+export { lazyRouteComponent, PageMissing } from './lazy'
 export { needsOwnDocument } from './open-document'
+export { guarded, rootRoute } from './routing'

@@ -24,5 +24,5 @@ test.each([
 
 test('typed data lose the domain’s type, which the domain implies', () => {
   const data = { domain: { name: 'GridX' }, types: { EIP712Domain: [], LinkWallet: [{ name: 'nonce', type: 'bytes32' }] }, primaryType: 'LinkWallet', message: {} }
-  expect(Object.keys(typedDataOf(data).types ?? {})).toEqual(['LinkWallet'])
+  expect(Object.keys(typedDataOf(data).types)).toEqual(['LinkWallet'])
 })
