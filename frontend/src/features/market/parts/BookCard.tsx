@@ -52,7 +52,7 @@ function Summary({ book, currency }: { book: ShownBook; currency: string }) {
   return (
     <>
       {book.lastPriceMicro !== null && <Badge tone="info">Last {formatPrice(book.lastPriceMicro, currency)}</Badge>}
-      {spread !== null && <Badge>Spread {groupedText(spread, 6, 4)}</Badge>}
+      {spread !== null && <Badge>{spread < 0n ? 'Kept apart by fees' : `Spread ${groupedText(spread, 6, 4)}`}</Badge>}
     </>
   )
 }

@@ -5,7 +5,7 @@ import { useState, type ReactNode, type SubmitEvent } from 'react'
 import { costMicro, formatInterval, formatMoney, formatPrice, formatTime, groupedText, microOf, shortHex, whOf } from '@/shared/format'
 import { Button, CardSkeleton, EmptyState, Facts, Field, Input, ProblemNotice } from '@/shared/ui'
 import { Dialog } from '@/shared/ui/dialog'
-import type { Purchase } from '../logic/purchase'
+import { isEnded, type Purchase } from '../logic/purchase'
 import { checkPurchase } from '../logic/validation'
 import { PurchaseProgress } from '../parts/PurchaseProgress'
 import { usePurchase } from '../purchases/store'
@@ -65,7 +65,7 @@ function PurchaseDialog({ buying, community, deliveryStart, pricePerKwh, onClose
       ) : isSent ? (
         <div className="space-y-4">
           <PurchaseProgress purchase={purchase} />
-          <p className="text-sm text-muted">You may close this window: the purchase goes on, and waits for you on the market page.</p>
+          {!isEnded(purchase) && <p className="text-sm text-muted">You may close this window: the purchase goes on, and waits for you on the market page.</p>}
           <Button className="w-full" variant="secondary" onClick={onClose}>
             Close
           </Button>
