@@ -1,41 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useMutation } from '@tanstack/react-query'
-import { CircleCheck, CircleX, Link2, Wallet } from 'lucide-react'
-import { useState } from 'react'
+import { CircleCheck, CircleX } from 'lucide-react'
 import { shortHex } from '@/shared/format'
-import { httpNode, walletNode, type ChainNode } from '@/shared/proof'
-import { Button, Card, Facts, Field, Hash, Input } from '@/shared/ui'
+import { chosenNode, NodeForm, type ChooseNode } from '@/shared/proof'
+import { Card, Facts, Hash } from '@/shared/ui'
 import { readCommitment, type Commitment } from './history'
 import type { Report } from './report'
 
 /** The contract chains every entry into one head. A node that the auditor chooses says whether it is the audited one. */
 export function CommitmentCard({ report }: { report: Report }) {
-  const [url, setUrl] = useState('')
   const ask = useMutation({
-    mutationFn: async (choose: () => ChainNode | Promise<ChainNode | null>) => {
-      const node = await choose()
-      if (node === null) throw new Error('No wallet was found in this browser.')
-      return readCommitment(node, report)
-    },
+    mutationFn: async (choose: ChooseNode) => readCommitment(await chosenNode(choose), report),
   })
   return (
     <Card title="The contract’s own commitment" description="Count and head of the history stand in the contract. Ask a node that GridX does not choose.">
       <Facts items={[['Entries', report.historyCount.toLocaleString('en')], ['Head', <Hash key="h" value={report.historyHead} kept={6} />]]} className="mb-5" />
-      <form
-        className="space-y-3"
-        onSubmit={(event) => {
-          event.preventDefault()
-          ask.mutate(() => httpNode(url))
-        }}
-      >
-        <Field label="A node of your own" hint="Its JSON-RPC address; it must allow requests from browsers.">
-          {(parts) => <Input {...parts} type="url" required value={url} onChange={({ target }) => setUrl(target.value)} placeholder="http://127.0.0.1:8545" spellCheck={false} className="font-mono" />}
-        </Field>
-        <div className="flex flex-wrap gap-2">
-          <Button type="submit" variant="secondary" busy={ask.isPending} disabled={!URL.canParse(url)}><Link2 aria-hidden /> Ask this node</Button>
-          <Button variant="ghost" disabled={ask.isPending} onClick={() => ask.mutate(walletNode)}><Wallet aria-hidden /> Ask my wallet’s node</Button>
-        </div>
-      </form>
+      <NodeForm onAsk={ask.mutate} isBusy={ask.isPending} />
       {ask.isError && <p role="alert" className="mt-4 text-sm break-words text-warning">{ask.error.message}</p>}
       {ask.data && <Answer commitment={ask.data} />}
     </Card>

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useMutation } from '@tanstack/react-query'
-import { Link2, Wallet } from 'lucide-react'
-import { useState, type SyntheticEvent } from 'react'
+import { useState } from 'react'
 import {
-  askNode, httpNode, missingBlocks, outcomeOf, trustHashes, walletNode, type Anchoring, type ChainNode, type JsonObject, type Verdict,
+  askNode, chosenNode, missingBlocks, NodeForm, outcomeOf, trustHashes, type Anchoring, type ChooseNode, type JsonObject, type Verdict,
 } from '@/shared/proof'
 import { Button, Card, Field, Input } from '@/shared/ui'
 
@@ -19,13 +18,8 @@ const HASHES = /0x[0-9a-fA-F]{64}/g
 /** Tie the bundle's blocks to the real chain: by a hash from elsewhere, or by a node that the reader chooses. */
 export function Anchor({ verdict, chain, learned, onLearned }: AnchorProps) {
   const [hashes, setHashes] = useState('')
-  const [url, setUrl] = useState('')
   const ask = useMutation({
-    mutationFn: async (choose: () => ChainNode | Promise<ChainNode | null>) => {
-      const node = await choose()
-      if (node === null) throw new Error('No wallet was found in this browser.')
-      return askNode(verdict, chain, node)
-    },
+    mutationFn: async (choose: ChooseNode) => askNode(verdict, chain, await chosenNode(choose)),
     onSuccess: (answer) => onLearned([...learned, answer]),
   })
   const outcome = outcomeOf(verdict, learned)
@@ -33,10 +27,6 @@ export function Anchor({ verdict, chain, learned, onLearned }: AnchorProps) {
   const missing = [...missingBlocks(verdict, learned).values()].map((block) => block.number.toString())
   const given = hashes.match(HASHES) ?? []
   const notes = learned.flatMap((part) => part.notes)
-  const submitUrl = (event: SyntheticEvent) => {
-    event.preventDefault()
-    ask.mutate(() => httpNode(url))
-  }
   return (
     <Card
       title="Make it a proof"
@@ -55,15 +45,7 @@ export function Anchor({ verdict, chain, learned, onLearned }: AnchorProps) {
           </Field>
           <Button type="submit" variant="secondary" disabled={given.length === 0}>Compare</Button>
         </form>
-        <form className="min-w-0 space-y-3" onSubmit={submitUrl}>
-          <Field label="A node of your own" hint="Its JSON-RPC address; it must allow requests from browsers.">
-            {(parts) => <Input {...parts} type="url" required value={url} onChange={(event) => setUrl(event.target.value)} placeholder="http://127.0.0.1:8545" spellCheck={false} className="font-mono" />}
-          </Field>
-          <div className="flex flex-wrap gap-2">
-            <Button type="submit" variant="secondary" busy={ask.isPending} disabled={!URL.canParse(url)}><Link2 aria-hidden /> Ask this node</Button>
-            <Button variant="ghost" disabled={ask.isPending} onClick={() => ask.mutate(walletNode)}><Wallet aria-hidden /> Ask my wallet’s node</Button>
-          </div>
-        </form>
+        <NodeForm onAsk={ask.mutate} isBusy={ask.isPending} />
       </div>
       {(ask.isError || notes.length > 0) && (
         <p role="alert" className="mt-4 text-sm break-words text-warning">{ask.isError ? ask.error.message : notes.at(-1)}</p>

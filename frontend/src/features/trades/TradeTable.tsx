@@ -63,7 +63,7 @@ function Line({ trade, currency }: { trade: Trade; currency: string }) {
         <Link to="/trades/$id" params={{ id: trade.tradeId ?? trade.id }} className="font-medium text-link underline-offset-4 hover:underline">
           {trade.blockTime ? formatDateTime(trade.blockTime) : 'Not in a block yet'}
         </Link>
-        <span className="mt-1 flex items-center gap-2 sm:hidden">
+        <span className="mt-1 flex flex-col items-start gap-1 sm:hidden">
           <span className={cn('text-xs font-medium', isSold ? 'text-sell' : 'text-buy')}>{isSold ? 'Sold' : 'Bought'}</span>
           <TradeBadge trade={trade} />
         </span>
