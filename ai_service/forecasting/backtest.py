@@ -40,7 +40,7 @@ REFERENCES = ("ses", "seasonal_naive_day", "seasonal_naive_week")
 ENSEMBLE = "ensemble"
 ENSEMBLE_ALONE = "ensemble_alone"  # what the series' own readings give, where other series were learned from too
 CHECKED_AT_ONCE = 2
-MARGIN = 0.03  # a single model is chosen over the ensemble only when better by this much: small leads are luck
+MARGIN = 0.1  # a single model is chosen over the ensemble only when better by this much: small leads are luck
 
 Forecaster = Callable[[Series, Ints, int], Floats]
 Builder = Callable[[Series, Ints, int], features.Frame]

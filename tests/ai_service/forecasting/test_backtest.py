@@ -167,3 +167,8 @@ def test_backtest_command__what_it_cannot_do__is_an_error_with_its_code(tmp_path
 
     assert done.exit_code == 2
     assert json.loads(done.output.splitlines()[-1])["error"]["code"] == code
+
+
+@pytest.mark.parametrize(("error", "chosen"), [(0.95, "ensemble"), (0.85, "kernel")])
+def test_chosen_of__a_single_model__replaces_the_ensemble_only_by_a_clear_lead(error, chosen):
+    assert backtest.chosen_of({"ses": 2.0, "kernel": error, "ensemble": 1.0}) == chosen
