@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useQuery } from '@tanstack/react-query'
 import { Blocks, Unplug } from 'lucide-react'
-import { useState, type ReactNode } from 'react'
+import type { ReactNode } from 'react'
 import { counted, energyParts, formatDateTime, formatInterval, formatPrice, microOf, whOf } from '@/shared/format'
 import type { Organization } from '@/shared/session'
 import { Badge, Button, ButtonLink, Card, EmptyState, ProblemNotice, Skeleton, Stat } from '@/shared/ui'
-import { EndDialog } from './dialogs-lazy'
 import { coveredPercent, latest, SOURCES, sumOf, type Allocation } from './island'
 import { isChainAway, ShareBar, StateBadge, TimeBar } from './parts'
 import { allocationsQuery, houseNamesQuery, type Island } from './queries'
 
 /** The island that stands now: how long, what one may use, what waits for the chain. */
-export function Current({ island, community, isOperator }: { island: Island; community: Organization; isOperator: boolean }) {
-  const [isEnding, setEnding] = useState(false)
+export function Current({ island, community, onEnd }: { island: Island; community: Organization; onEnd: (() => void) | undefined }) {
   return (
     <section aria-label="The island" className="space-y-4">
       <div className="relative overflow-hidden rounded-2xl border border-danger/50 bg-surface p-5 shadow-card sm:p-6">
@@ -27,7 +25,7 @@ export function Current({ island, community, isOperator }: { island: Island; com
           </div>
           <div className="flex flex-wrap gap-2">
             <ButtonLink to="/islands/$islandId" params={{ islandId: island.id }} variant="secondary">Everything about it</ButtonLink>
-            {isOperator && <Button variant="danger" onClick={() => setEnding(true)}>End it now</Button>}
+            {onEnd && <Button variant="danger" onClick={onEnd}>End it now</Button>}
           </div>
         </div>
         <div className="relative mt-5"><TimeBar island={island} /></div>
@@ -38,7 +36,6 @@ export function Current({ island, community, isOperator }: { island: Island; com
         </div>
       </div>
       <Allocations island={island} community={community} />
-      {isEnding && <EndDialog island={island} onClose={() => setEnding(false)} />}
     </section>
   )
 }

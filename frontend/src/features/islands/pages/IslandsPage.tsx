@@ -9,7 +9,7 @@ import { useLiveInvalidation } from '@/shared/live'
 import { useMembership, type Organization } from '@/shared/session'
 import { Button, ButtonLink, Card, CardSkeleton, EmptyState, PageHeader, PageSkeleton, Pagination, ProblemNotice } from '@/shared/ui'
 import { Current } from '../Current'
-import { DeclareDialog } from '../dialogs-lazy'
+import { DeclareDialog, EndDialog } from '../dialogs-lazy'
 import { Equipment } from '../Equipment'
 import { TIERS } from '../island'
 import { StateBadge } from '../parts'
@@ -32,6 +32,7 @@ export function IslandsPage() {
 function Islands({ community, isOperator }: { community: Organization; isOperator: boolean }) {
   const [page, setPage] = useState(1)
   const [isDeclaring, setDeclaring] = useState(false)
+  const [ending, setEnding] = useState<Island | null>(null) // kept here: the island leaves the page when it has ended
   const newest = useQuery(islandsQuery(community.id))
   const islands = useQuery(islandsQuery(community.id, page))
   useLiveInvalidation(['alerts'], ISLANDS_KEY)
@@ -50,13 +51,14 @@ function Islands({ community, isOperator }: { community: Organization; isOperato
         ) : newest.isError ? (
           <ProblemNotice error={newest.error} onRetry={() => void newest.refetch()} />
         ) : current ? (
-          <Current island={current} community={community} isOperator={isOperator} />
+          <Current island={current} community={community} onEnd={isOperator ? () => setEnding(current) : undefined} />
         ) : (
           <Calm />
         )}
         <Equipment community={community} isOperator={isOperator} />
         {islands.isSuccess && islands.data.total > 0 && <Past islands={islands.data} onPage={setPage} timeZone={community.timeZone} />}
       </div>
+      {ending && <EndDialog island={ending} onClose={() => setEnding(null)} />}
       {isDeclaring && <DeclareDialog community={community} onClose={() => setDeclaring(false)} />}
     </>
   )
