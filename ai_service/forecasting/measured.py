@@ -58,7 +58,10 @@ def measure(
         else:
             record = told(result)
             say(f"{one.name}/{name}, {days} origins: {result.chosen}, MASE {record['mase']:.3f}")
-        save(path, load(path) | {_key(one, name, days): record | {"code": code_version()}})
+        kept = load(path)
+        if any(key.startswith(f"{one.name}/") and key.endswith(f"/{days}") and "example" in kept[key] for key in kept):
+            record.pop("example", None)
+        save(path, kept | {_key(one, name, days): record | {"code": code_version()}})
 
 
 def _key(one: DataSet, name: str, days: int) -> str:

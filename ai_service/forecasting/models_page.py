@@ -162,8 +162,8 @@ def _findings(good: list[Record]) -> list[str]:
 
 
 def _charts(one: DataSet, days: int, own: Record, folder: Path) -> list[tuple[str, str]]:
-    """Write the charts of a set; the forecast is shown for its first series. Returns names and alternative texts."""
-    name, record = next((name, record) for name, record in own.items() if "refused" not in record)
+    """Write the charts of a set; the forecast is shown for the series measured first. Returns names and alternative texts."""
+    name, record = next((name, record) for name, record in own.items() if "example" in record)
     good = _good(own)
     told = record["example"]
     hours = [float(step) for step in range(len(told["actual"]))]
