@@ -162,7 +162,7 @@ def _findings(good: list[Record]) -> list[str]:
 
 
 def _charts(one: DataSet, days: int, own: Record, folder: Path) -> list[tuple[str, str]]:
-    """Write the charts of a set; the forecast is shown for the series measured first. Returns names and alternative texts."""
+    """Write the charts of a set; the forecast is that of the series measured first. Returns names and texts."""
     name, record = next((name, record) for name, record in own.items() if "example" in record)
     good = _good(own)
     told = record["example"]
