@@ -65,8 +65,11 @@ export function HouseDialog({ community, house, isOperator, onClose, onSaved }: 
         <Field label="Name" error={problems.name} className="sm:col-span-2">
           {(parts) => <Input {...parts} value={draft.name} onChange={set('name')} placeholder="Blue door, Solar Street 7" autoComplete="off" />}
         </Field>
-        <Field label="Panels deliver at most" error={problems.capacityKw} hint="Readings above it are refused; 0 without panels." className="sm:col-span-2">
+        <Field label="Panels deliver at most" error={problems.capacityKw} hint="Readings above it are refused; 0 without panels.">
           {(parts) => <Input {...parts} value={draft.capacityKw} onChange={set('capacityKw')} inputMode="decimal" unit="kW" />}
+        </Field>
+        <Field label="Connection carries" error={problems.connectionKw} hint="Orders stay below it; 17.25 kW for bids until told.">
+          {(parts) => <Input {...parts} value={draft.connectionKw} onChange={set('connectionKw')} inputMode="decimal" unit="kW" />}
         </Field>
         <Position draft={draft} problems={problems} onChange={(change) => setDraft((now) => ({ ...now, ...change }))} />
         <MeterField community={community} house={house} isOperator={isOperator} draft={draft} error={problems.meter} onChange={(meter) => setDraft((now) => ({ ...now, meter }))} />

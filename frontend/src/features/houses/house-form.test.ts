@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { bodyOf, problemsOf, readingLengths, type Draft } from './house-form'
 
-const DRAFT: Draft = { name: 'Blue door', capacityKw: '5.5', latitude: '34.0983', longitude: '-117,4351', meter: '', readingMinutes: '' }
+const DRAFT: Draft = { name: 'Blue door', capacityKw: '5.5', connectionKw: '', latitude: '34.0983', longitude: '-117,4351', meter: '', readingMinutes: '' }
 
 describe('problemsOf', () => {
   it('finds nothing wrong with a right draft', () => {
@@ -15,6 +15,8 @@ describe('problemsOf', () => {
     [{ capacityKw: '5.5555' }, 'capacityKw'],
     [{ capacityKw: '-1' }, 'capacityKw'],
     [{ capacityKw: '100001' }, 'capacityKw'],
+    [{ connectionKw: '0' }, 'connectionKw'],
+    [{ connectionKw: '17.2501' }, 'connectionKw'],
     [{ latitude: '91' }, 'latitude'],
     [{ longitude: '1.1234567' }, 'longitude'],
     [{ longitude: '' }, 'longitude'],
@@ -28,9 +30,9 @@ describe('problemsOf', () => {
 describe('bodyOf', () => {
   it('sends exact text, null where nothing is said', () => {
     expect(bodyOf(DRAFT)).toEqual({
-      name: 'Blue door', capacityKw: '5.5', latitude: '34.0983', longitude: '-117.4351', meter: null, readingMinutes: null,
+      name: 'Blue door', capacityKw: '5.5', connectionKw: null, latitude: '34.0983', longitude: '-117.4351', meter: null, readingMinutes: null,
     })
-    expect(bodyOf({ ...DRAFT, meter: '7', readingMinutes: '5' })).toMatchObject({ meter: '7', readingMinutes: 5 })
+    expect(bodyOf({ ...DRAFT, connectionKw: '9,2', meter: '7', readingMinutes: '5' })).toMatchObject({ connectionKw: '9.2', meter: '7', readingMinutes: 5 })
   })
 })
 

@@ -6,6 +6,8 @@ import type { Schemas } from '@/shared/api'
 export interface Draft {
   name: string
   capacityKw: string
+  /** What the connection to the grid carries; empty: not told. */
+  connectionKw: string
   latitude: string
   longitude: string
   meter: string
@@ -18,13 +20,14 @@ const LONGEST_NAME = 120
 const MAX_CAPACITY_W = 100_000_000n
 const DEGREES = /^-?\d{1,3}([.,]\d{1,6})?$/
 
-export const EMPTY: Draft = { name: '', capacityKw: '', latitude: '', longitude: '', meter: '', readingMinutes: '' }
+export const EMPTY: Draft = { name: '', capacityKw: '', connectionKw: '', latitude: '', longitude: '', meter: '', readingMinutes: '' }
 
 /** The draft of a house that is there. */
 export function draftOf(house: Schemas['HouseOut']): Draft {
   return {
     name: house.name,
     capacityKw: house.capacityKw,
+    connectionKw: house.connectionKw ?? '',
     latitude: house.latitude,
     longitude: house.longitude,
     meter: house.meter ?? '',
@@ -41,6 +44,10 @@ export function problemsOf(draft: Draft): DraftProblems {
   else if (name.length > LONGEST_NAME) found.name = `At most ${LONGEST_NAME} characters.`
   if (capacity === null || capacity < 0n) found.capacityKw = 'Kilowatts with at most three decimals; 0 without panels.'
   else if (capacity > MAX_CAPACITY_W) found.capacityKw = 'At most 100,000 kW.'
+  const connection = parseScaled(draft.connectionKw, 3)
+  if (draft.connectionKw !== '' && (connection === null || connection < 1n || connection > MAX_CAPACITY_W)) {
+    found.connectionKw = 'Kilowatts with at most three decimals, from 0.001 to 100,000; empty when you do not know.'
+  }
   if (!isDegrees(draft.latitude, 90)) found.latitude = 'Between −90 and 90, at most six decimals.'
   if (!isDegrees(draft.longitude, 180)) found.longitude = 'Between −180 and 180, at most six decimals.'
   if (draft.meter !== '' && !isMeter(draft.meter)) found.meter = 'A whole number of at most 19 digits, as it was enrolled.'
@@ -52,6 +59,7 @@ export function bodyOf(draft: Draft): Schemas['HouseIn'] {
   return {
     name: draft.name.trim(),
     capacityKw: scaledText(parseScaled(draft.capacityKw, 3) ?? 0n, 3),
+    connectionKw: draft.connectionKw === '' ? null : scaledText(parseScaled(draft.connectionKw, 3) ?? 0n, 3),
     latitude: draft.latitude.trim().replace(',', '.'),
     longitude: draft.longitude.trim().replace(',', '.'),
     meter: draft.meter === '' ? null : draft.meter,
