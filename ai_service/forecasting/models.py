@@ -23,6 +23,7 @@ from ai_service.forecasting.types import Floats
 THREADS = 2
 CLIP = 5.0
 SPREAD_LEVELS = (0.1, 0.9)
+OWN_SIDE = 0.5  # how far the intervals of all members trust a skewness that only the boosters have seen
 NARROWEST = 0.02  # of the series' spread: an interval is never a line
 ROUNDS = 400
 SETTINGS: dict[str, Any] = {
@@ -70,7 +71,8 @@ class Members:
         medians["boosting_raw"] = raw.reshape(shape)
         ends = {end: ask(self.boosters[end], frame.relative) for end in ("low", "high")}
         down, up = relative["boosting"] - ends["low"], ends["high"] - relative["boosting"]
-        wide = [(np.maximum(side, NARROWEST) * frame.scale).reshape(shape) for side in (down, up)]
+        mixed = [OWN_SIDE * side + (1 - OWN_SIDE) * (down + up) / 2 for side in (down, up)]
+        wide = [(np.maximum(side, NARROWEST) * frame.scale).reshape(shape) for side in mixed]
         return medians, Spread(*wide)
 
 
