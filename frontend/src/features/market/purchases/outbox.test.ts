@@ -54,6 +54,17 @@ describe('lookAfter', () => {
     expect(await lookAfter(SENT, clerkOf(refusing(status, code)), NOW)).toBe('away')
   })
 
+  test.each([new TypeError('Failed to fetch'), new SyntaxError('Unexpected end of JSON input'), new DOMException('', 'AbortError'), new ApiProblem(200, 'unknown', '')])(
+    'an answer cut short (%s) leaves the hash where it is',
+    async (problem) => {
+      const cut = () => {
+        throw problem
+      }
+
+      expect(await lookAfter(SENT, clerkOf(cut), NOW)).toBe('away')
+    },
+  )
+
   test('a refusal ends the purchase with its reason', async () => {
     const happened = await lookAfter(SENT, clerkOf(refusing(409, 'trade.reverted')), NOW)
 

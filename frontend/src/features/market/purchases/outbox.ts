@@ -34,10 +34,15 @@ export async function lookAfter(purchase: Purchase, { post, read }: Clerk, now: 
     if (purchase.stage === 'asking') return { type: 'claimed', claim: await read(purchase.expectedId) }
     return ended(purchase, now)
   } catch (problem) {
-    if (problem instanceof ApiProblem && (problem.isPassing || problem.status === 401)) return 'away'
+    if (!isRefusal(problem)) return 'away'
     if (purchase.txHash === undefined) return ended(purchase, now)
     return { type: 'failed', trouble: troubleOf(problem) }
   }
+}
+
+/** Only what the API has said ends a purchase: an answer cut short, because the page is left, says nothing. */
+function isRefusal(problem: unknown): boolean {
+  return problem instanceof ApiProblem && problem.status >= 400 && problem.status !== 401 && !problem.isPassing
 }
 
 function ended(purchase: Purchase, now: number): Happened | 'nothing' {
