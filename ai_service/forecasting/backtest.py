@@ -156,6 +156,9 @@ def run(
     if peers:
         answers[ENSEMBLE_ALONE], _ = _ensemble(answers, before, tuple(name for name in pool if name not in peers))
     choice = choose(answers, before)
+    whole, chosen = answers[ENSEMBLE], answers[chosen_of(choice)]
+    filled = np.where(np.isfinite(chosen.median), chosen.median, whole.median)  # where it is silent, all speak
+    answers[chosen_of(choice)] = replace(chosen, median=filled)
     answers = {
         name: replace(answer, quantiles=_quantiles(answer, actual, plan, raw)) for name, answer in answers.items()
     }
@@ -254,9 +257,13 @@ def _shares(stack: Floats, actual: Floats) -> Floats:
 
 
 def choose(answers: dict[str, Answer], actual: Floats) -> dict[str, float]:
-    """Mean absolute error of each model on the validation days."""
-    count = len(actual)
-    return {name: float(np.nanmean(np.abs(a.median[:count] - actual[:count]))) for name, a in answers.items()}
+    """Mean absolute error of each model on the validation days; infinite for one that was silent where readings are."""
+    seen = np.isfinite(actual)
+    found = {}
+    for name, answer in answers.items():
+        miss = np.abs(answer.median[: len(actual)] - actual)[seen]
+        found[name] = float(miss.mean()) if np.isfinite(miss).all() and len(miss) else float("inf")
+    return found
 
 
 def chosen_of(choice: dict[str, float]) -> str:

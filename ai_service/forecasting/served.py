@@ -51,12 +51,11 @@ class Served:
         medians = {name: simple[name](checked.series, at, self.steps) for name in wanted}
         learned, spread = self.members.predict(features.build(checked.series, at, self.steps))
         medians |= learned
-        if self.chosen == backtest.ENSEMBLE:
-            used = {name: share for name, share in self.weights.items() if share > 0}
-            stack = np.stack([medians[name] for name in used], axis=-1)
-            median = ensemble.combine(stack, np.array(list(used.values())))[0]
-        else:
-            median = medians[self.chosen][0]
+        used = {name: share for name, share in self.weights.items() if share > 0}
+        stack = np.stack([medians[name] for name in used], axis=-1)
+        median = ensemble.combine(stack, np.array(list(used.values())))[0]
+        if self.chosen != backtest.ENSEMBLE:  # where it is silent, all speak
+            median = np.where(np.isfinite(medians[self.chosen][0]), medians[self.chosen][0], median)
         if self.chosen not in (*MEMBERS, backtest.ENSEMBLE):
             spread = intervals.Spread.none(1, self.steps)
         quantiles = np.maximum(spread.around(0, median, self.misses), intervals.floor_of(raw.values))

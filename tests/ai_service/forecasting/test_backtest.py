@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from ai_service.cli import main
-from ai_service.forecasting import backtest, errors, features, leaks, metrics, references, report
+from ai_service.forecasting import backtest, errors, features, intervals, leaks, metrics, references, report
 from ai_service.forecasting.backtest import REFERENCES
 from tests.ai_service.forecasting.makers import make_series, make_table, make_values
 
@@ -167,6 +167,17 @@ def test_backtest_command__what_it_cannot_do__is_an_error_with_its_code(tmp_path
 
     assert done.exit_code == 2
     assert json.loads(done.output.splitlines()[-1])["error"]["code"] == code
+
+
+def test_choose__a_model_that_is_silent_on_a_day__is_not_chosen():
+    unknown = intervals.Spread.none(3, 2)
+    quiet = np.array([[1.0, 1.0], [np.nan, 1.0], [1.0, 1.0]])
+    answers = {"quiet": backtest.Answer(quiet, unknown), "ensemble": backtest.Answer(np.full((3, 2), 2.0), unknown)}
+
+    choice = backtest.choose(answers, np.ones((2, 2)))
+
+    assert choice == {"quiet": float("inf"), "ensemble": 1.0}
+    assert backtest.chosen_of(choice) == "ensemble"
 
 
 @pytest.mark.parametrize(("error", "chosen"), [(0.95, "ensemble"), (0.85, "kernel")])
