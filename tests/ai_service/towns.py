@@ -11,11 +11,12 @@ import numpy as np
 from sqlalchemy import text
 
 from backend.accounts import service as accounts
-from backend.accounts.types import OrgKind, OrgRole
+from backend.accounts.types import OrgRole
 from backend.core.clock import utc_now
 from backend.core.db import Actor, Database
 from backend.sites import service as sites
 from backend.sites.houses import HouseFields
+from tests.backend.accounts.helpers import make_community
 
 HOUR = timedelta(hours=1)
 _INSERT = text("""
@@ -68,17 +69,7 @@ def shapes(end: datetime, count: int, level_wh: int, *, seed: int, flat: bool) -
 
 async def make_town(service_db: Database, person: UUID, *, slug: str = "north", number: int = 1) -> Town:
     """A community on chain number `number`, operated by `person`, without houses."""
-    new = accounts.NewOrganization(
-        kind=OrgKind.COMMUNITY,
-        name=slug.title(),
-        slug=slug,
-        emission_region="CAMX",
-        currency="USD",
-        time_zone="America/Los_Angeles",
-        delivery_minutes=60,
-        community_number=number,
-    )
-    made = await accounts.create_organization(service_db, new, operator_id=None, by=None, now=utc_now())
+    made = await make_community(service_db, slug, number=number, minutes=60)
     await accounts.add_member(service_db, made.id, person, OrgRole.OPERATOR, by=None, now=utc_now())
     return Town(made.id, person, service_db, [])
 

@@ -131,8 +131,10 @@ async def make_user(service_db: Database, name: str = "Someone", *, super_admin:
     return user.id
 
 
-async def make_community(service_db: Database, slug: str = "north", *, number: int | None = 1) -> Organization:
-    """A community, registered on chain if it has a number."""
+async def make_community(
+    service_db: Database, slug: str = "north", *, number: int | None = 1, minutes: int = 15
+) -> Organization:
+    """A community with deliveries of so many minutes, registered on chain if it has a number."""
     new = service.NewOrganization(
         kind=OrgKind.COMMUNITY,
         name=slug.title(),
@@ -140,7 +142,7 @@ async def make_community(service_db: Database, slug: str = "north", *, number: i
         emission_region="CAMX",
         currency="USD",
         time_zone="America/Los_Angeles",
-        delivery_minutes=15,
+        delivery_minutes=minutes,
         community_number=number,
     )
     return await service.create_organization(service_db, new, operator_id=None, by=None, now=NOON)
