@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Selling, bidding and buying with wallets that really sign, on a chain that really mines. */
 import type { Page } from '@playwright/test'
+import { toHex } from 'viem'
+import { ask } from './support/node'
 import { expect, test } from './support/test'
 import { intervalAhead, Trader } from './support/trading'
 
@@ -105,6 +107,29 @@ test('buy: declined in the wallet says so and can be tried again', async ({ sign
 
   await confirm(page)
   await expect(dialog(page).getByRole('alert')).toContainText('You declined in your wallet')
+  await confirm(page)
+
+  await expect(verified(page)).toBeVisible({ timeout: 30_000 })
+})
+
+test('buy: an account with a little too little is told how much it needs, before the wallet is asked', async ({ signedIn, stack }) => {
+  const interval = intervalAhead(stack, 31)
+  const seller = await new Trader(stack, stack.people.anna).signIn()
+  await seller.place({ side: 'offer', venue: 'direct', deliveryStart: interval, energyKwh: '0.2', pricePerKwh: '0.2' })
+  const { page, wallet, person } = await signedIn('carla')
+  const before = await ask<string>(stack, 'eth_getBalance', person.address, 'latest')
+  await choose(page, interval)
+  await reserve(page, '0.2')
+  const tip = BigInt(await ask<string>(stack, 'eth_maxPriorityFeePerGas'))
+  await ask(stack, 'anvil_setBalance', person.address, toHex(60_000n * tip)) // a purchase takes 63,000 gas and more
+  try {
+    await confirm(page)
+    await expect(dialog(page).getByRole('alert')).toContainText(/Your wallet has 0\.[0-9]+ ETH, and the transaction may cost up to 0\.[0-9]+ ETH/)
+    await expect(dialog(page).getByRole('alert')).toContainText(`to ${person.address}`)
+    expect(wallet.requests.map(({ method }) => method)).not.toContain('eth_sendTransaction')
+  } finally {
+    await ask(stack, 'anvil_setBalance', person.address, before)
+  }
   await confirm(page)
 
   await expect(verified(page)).toBeVisible({ timeout: 30_000 })

@@ -6,6 +6,7 @@
 import type { BrowserContext } from '@playwright/test'
 import { createWalletClient, defineChain, http, type Hex, type TypedDataDefinition } from 'viem'
 import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts'
+import { ask } from './node'
 import type { Stack } from './stack'
 
 interface Call {
@@ -108,7 +109,7 @@ export class TestWallet {
       case 'eth_sendTransaction':
         return this.send(first as Record<string, Hex>)
       default:
-        return this.node(call)
+        return ask(this.stack, call.method, ...(call.params ?? []))
     }
   }
 
@@ -124,14 +125,6 @@ export class TestWallet {
     const request = await client.prepareTransactionRequest({ to, data, value: value ? BigInt(value) : undefined, gas: gas ? BigInt(gas) : undefined })
     await this.beforeSend()
     return client.sendTransaction(request)
-  }
-
-  private async node({ method, params }: Call): Promise<unknown> {
-    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: params ?? [] })
-    const answer = await fetch(this.stack.rpcUrl, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body })
-    const { result, error } = (await answer.json()) as { result?: unknown; error?: { code: number; message: string } }
-    if (error) throw new Refusal(error.code, error.message)
-    return result
   }
 }
 

@@ -45,10 +45,20 @@ const CLAIMS: Readonly<Record<string, readonly [what: string, advice: string]>> 
 export function troubleOf(problem: unknown): Trouble {
   if (!(problem instanceof ApiProblem)) return { code: 'page', what: explain(problem).title, advice: explain(problem).advice ?? 'Try again.' }
   if (problem.code === 'wallet.reverted') return refusal(String(problem.details['name']))
+  if (problem.code === 'wallet.short') return shortTrouble(problem)
   const told = claimTrouble(problem.code)
   if (told !== null) return told
   const { title, advice } = explain(problem)
   return { code: problem.code, what: title, advice: advice ?? 'Try again.' }
+}
+
+function shortTrouble({ code, details }: ApiProblem): Trouble {
+  const { has, needs, lacks, account } = details as Record<'has' | 'needs' | 'lacks' | 'account', string>
+  return {
+    code,
+    what: `Your wallet has ${has}, and the transaction may cost up to ${needs}.`,
+    advice: `Nothing was sent. Send at least ${lacks} to ${account}, then try again.`,
+  }
 }
 
 /** Why a posted claim has failed, by the API's code; null for another reason. */

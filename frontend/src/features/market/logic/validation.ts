@@ -37,13 +37,12 @@ export interface HouseFacts {
   readonly bidRestWh: bigint
 }
 
-/** `balanceWei` and `feeWei` are null while unknown; they count only where a transaction is sent. */
+/** `balanceWei` is null while unknown; it counts only where a transaction is sent. */
 export interface WalletFacts {
   readonly address: string | null
   readonly chainId: number | null
   readonly wantedChainId: number
   readonly balanceWei: bigint | null
-  readonly feeWei: bigint | null
 }
 
 /** The amounts of a form that may be signed. */
@@ -113,10 +112,9 @@ export function walletProblems(wallet: WalletFacts, needed: string | null): Prob
   return wallet.chainId === wallet.wantedChainId ? [] : problem('Switch the wallet to the right network.')
 }
 
-/** Whether the wallet can pay for a transaction; unknown figures are left to the wallet. */
-export function gasProblems({ balanceWei, feeWei }: WalletFacts): Problem[] {
-  if (balanceWei === null) return []
-  if (balanceWei > 0n && (feeWei === null || balanceWei >= feeWei)) return []
+/** A wallet without any coin pays no gas. What a transaction costs is known, and compared, once it is to be sent. */
+export function gasProblems({ balanceWei }: WalletFacts): Problem[] {
+  if (balanceWei === null || balanceWei > 0n) return []
   return [{ field: 'wallet', text: 'The wallet has not enough of the chain’s coin to pay the gas.' }]
 }
 

@@ -28,7 +28,6 @@ export function useWalletFacts(): WalletFacts {
     chainId: wallet.chainId ?? null,
     wantedChainId: wallet.wanted.chainId,
     balanceWei: balance.data?.value ?? null,
-    feeWei: null,
   }
 }
 
