@@ -80,7 +80,7 @@ async def create_house(
         if house.meter is not None:
             await _check_meter(session, house.meter, wallets=wallets, community=community, actor=actor)
         session.add(house)
-        await _flush(session, house)
+        await _flush(session, fields.meter)
         await accounts.record(
             session, "house.created", now=now, user_id=actor.user_id, org_id=house.org_id, subject=("house", house.id)
         )
@@ -112,7 +112,7 @@ async def update_house(db: Database, house_id: UUID, fields: HouseFields, *, act
         house.latitude, house.longitude = fields.latitude, fields.longitude
         house.connection_w = fields.connection_w or house.connection_w
         house.reading_minutes, house.updated_at = minutes, now
-        await _flush(session, house)
+        await _flush(session, fields.meter)
         await accounts.record(
             session, "house.updated", now=now, user_id=actor.user_id, org_id=house.org_id, subject=("house", house.id)
         )
@@ -262,13 +262,13 @@ async def _check_meter(
         raise MeterNotEnrolled(meter=str(meter))
 
 
-async def _flush(session: AsyncSession, house: HouseRow) -> None:
+async def _flush(session: AsyncSession, meter: int | None) -> None:
     try:
         await session.flush()
     except IntegrityError as error:
         cause = getattr(error.orig, "__cause__", None)
         if getattr(cause, "constraint_name", None) == "houses_meter_key":
-            raise MeterTaken(meter=str(house.meter)) from error
+            raise MeterTaken(meter=str(meter)) from error
         raise
 
 

@@ -152,6 +152,14 @@ async def test_create_house__operator_names_the_meter_in_advance__is_taken_once(
         await service.create_house(db, fields(meter=METER), actor=operator, owner_id=member.user_id, now=NOW)
 
 
+async def test_update_house__meter_of_another_house__is_refused(db, operator, member):
+    await service.create_house(db, fields(meter=METER), actor=operator, owner_id=member.user_id, now=NOW)
+    house = await service.create_house(db, fields(), actor=operator, owner_id=member.user_id, now=NOW)
+
+    with pytest.raises(MeterTaken):
+        await service.update_house(db, house.id, fields(meter=METER), actor=operator, now=NOW)
+
+
 async def test_update_house__without_readings__changes_grid_and_name(db, member):
     house = await service.create_house(db, fields(), actor=member, now=NOON)
 
