@@ -2,8 +2,9 @@
 """`Idempotency-Key` on POSTs of signed-in users: the same request twice has one effect and one answer.
 
 The answer is kept for 24 h under (user, route, key), without secrets: sign-in, API keys and tickets are left out.
-While the first request runs a second one is told to wait; the same key with another body is refused. A crash between
-effect and stored answer is covered by the natural keys of the effects themselves, which hold for ever.
+While the first request runs a second one is told to wait; the same key with another body, other parameters or another
+acting organisation is refused. A crash between effect and stored answer is covered by the natural keys of the effects
+themselves, which hold for ever.
 """
 
 from collections.abc import Awaitable, Callable
@@ -35,7 +36,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class KeyReused(Invalid):
-    """The key came with another body before."""
+    """The key came with another body, other parameters or another acting organisation before."""
 
     code = "idempotency.key_reused"
     title = "This Idempotency-Key was used for another request; choose a new one"
@@ -64,7 +65,7 @@ async def once(request: Request, handle: Handler) -> Response:
     if not 1 <= len(key) <= _LONGEST_KEY:
         raise KeyInvalid(length=len(key))
     scope = {"user": str(request.state.user), "route": request.url.path, "key": key}
-    body_hash = sha256(await request.body()).digest()
+    body_hash = await _hash_of(request)
     db: Database = request.app.state.service_db
     async with db.holding, db.begin() as session:
         if not await session.scalar(_LOCK, {"scope": "\n".join(scope.values())}):
@@ -80,3 +81,9 @@ async def once(request: Request, handle: Handler) -> Response:
             values = {**scope, "body_hash": body_hash, "status": response.status_code}
             await session.execute(_STORE, {**values, "answer": bytes(response.body).decode()})
         return response
+
+
+async def _hash_of(request: Request) -> bytes:
+    """Covers all that says what is asked for, beside user and path."""
+    acting = request.headers.get("x-org-id", "")
+    return sha256(f"{request.url.query}\n{acting}\n".encode() + await request.body()).digest()

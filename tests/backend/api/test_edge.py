@@ -53,6 +53,22 @@ async def test_post__body_of_100_mb__is_refused_unread(site: Site) -> None:
     assert streamed.json()["error"]["code"] == "request.too_large"
 
 
+@pytest.mark.parametrize(("query", "org"), [("?correct=true", None), ("", "0190a2b4-0000-7000-8000-000000000000")])
+async def test_post__same_idempotency_key_for_something_else__is_refused(
+    site: Site, query: str, org: str | None
+) -> None:
+    body = {"address": "0x" + "09" * 20}
+    headers = site.headers(2, Idempotency_Key="key-1")
+    path = "/api/users/me/wallets/challenge"
+    first = await site.client.post(path, json=body, headers=headers)
+
+    again = await site.client.post(path, json=body, headers=headers)
+    other = await site.client.post(path + query, json=body, headers=headers | ({"X-Org-Id": org} if org else {}))
+
+    assert (first.status_code, again.json()["data"]) == (201, first.json()["data"])
+    assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency.key_reused")
+
+
 async def test_get__over_the_limit__is_told_to_wait(site: Site) -> None:
     from backend.core.limits import Limiter
 
