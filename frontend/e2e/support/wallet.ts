@@ -27,6 +27,8 @@ export class TestWallet {
   private readonly own: PrivateKeyAccount
   /** Every request that a page made, in order. */
   readonly requests: Call[] = []
+  /** Hashes of the transactions that it has sent, in order. */
+  readonly sent: Hex[] = []
   /** Chain ids that the wallet knows; others must be added first. */
   readonly known: Set<number>
   chainId: number
@@ -124,7 +126,9 @@ export class TestWallet {
     const client = createWalletClient({ account: this.account, chain, transport: http(this.stack.rpcUrl) })
     const request = await client.prepareTransactionRequest({ to, data, value: value ? BigInt(value) : undefined, gas: gas ? BigInt(gas) : undefined })
     await this.beforeSend()
-    return client.sendTransaction(request)
+    const hash = await client.sendTransaction(request)
+    this.sent.push(hash)
+    return hash
   }
 }
 

@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router'
 import { GitFork } from 'lucide-react'
 import { useState } from 'react'
 import { formatDateTime, shortHex } from '@/shared/format'
+import { useLiveInvalidation } from '@/shared/live'
 import { Card, EmptyState, Hash, Pagination, ProblemNotice, Skeleton, Table, Td, Th } from '@/shared/ui'
 import { orphansQuery } from './queries'
 
@@ -11,6 +12,7 @@ import { orphansQuery } from './queries'
 export function Orphans() {
   const [page, setPage] = useState(1)
   const orphans = useQuery(orphansQuery(page))
+  useLiveInvalidation(['trades'], ['auditor', 'orphans'])
   return (
     <Card title="Orphaned trades" description="Trades whose block lost against another one. Nothing is hidden: both block hashes stay.">
       {orphans.isPending ? (
