@@ -109,7 +109,8 @@ def client_ip(request: HTTPConnection) -> str:
     """The client's address; X-Forwarded-For counts only from configured proxies, nearest untrusted hop wins."""
     peer = request.client.host if request.client else "unknown"
     trusted: frozenset[str] = request.app.state.trusted_proxies
-    hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",") if hop.strip()]
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))  # a proxy may add a line instead of to the line
+    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
     while peer in trusted and hops:
         peer = hops.pop()
     return peer

@@ -2,11 +2,13 @@
 """Rate limits over a real Redis."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
+from starlette.requests import HTTPConnection
 
 from backend.core.errors import TooMany
-from backend.core.limits import Limiter, Rate
+from backend.core.limits import Limiter, Rate, client_ip
 from backend.core.redis import connect
 
 
@@ -50,3 +52,21 @@ async def test_hit__redis_away__goes_on() -> None:
 def test_read__not_a_rate__is_refused() -> None:
     with pytest.raises(ValueError, match="couldn't parse"):
         Rate.read("often")
+
+
+@pytest.mark.parametrize(
+    ("peer", "lines", "address"),
+    [
+        ("10.0.0.9", ["203.0.113.7"], "10.0.0.9"),
+        ("10.0.0.1", ["198.51.100.1, 203.0.113.7"], "203.0.113.7"),
+        ("10.0.0.1", ["198.51.100.1", "203.0.113.7"], "203.0.113.7"),
+        ("10.0.0.1", ["203.0.113.7, 10.0.0.2"], "203.0.113.7"),
+        ("10.0.0.1", [], "10.0.0.1"),
+    ],
+)
+def test_client_ip__forwarded__is_what_the_last_trusted_proxy_saw(peer: str, lines: list[str], address: str) -> None:
+    state = SimpleNamespace(trusted_proxies=frozenset({"10.0.0.1", "10.0.0.2"}))
+    headers = [(b"x-forwarded-for", line.encode()) for line in lines]
+    scope = {"type": "http", "client": (peer, 1), "headers": headers, "app": SimpleNamespace(state=state)}
+
+    assert client_ip(HTTPConnection(scope)) == address
