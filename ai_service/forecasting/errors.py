@@ -174,6 +174,13 @@ class PromotionRefused(Refusal):
     title = "This version is not better than the one in use"
 
 
+class NotWorthTraining(PromotionRefused):
+    """The version is not better, by the margin, than what the service answers without any trained model."""
+
+    code = "model.not_worth_training"
+    title = "This version is not better than the model of recent days, which needs no training"
+
+
 class NothingToRollBackTo(Refusal):
     """No earlier version was ever in use."""
 

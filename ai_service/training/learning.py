@@ -3,13 +3,14 @@
 
 A version is better when, on days that neither had learned from, its error is smaller by the margin: the new version's
 errors are those of its rolling-origin back-test, the old one's are its own answers at the same origins. The first
-version of a name has to beat the best reference (smoothing, the same time yesterday or last week) by the margin.
+version of a name has to beat the best reference (smoothing, the same time yesterday or last week) by the margin. Every
+version has to beat the model of recent days, which answers without training, by the margin at the same origins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,25 +22,16 @@ from ai_service.forecasting import report as reports
 from ai_service.forecasting.models import ROUNDS
 from ai_service.forecasting.registry import Registry
 from ai_service.forecasting.served import Served
-from ai_service.forecasting.types import Finding, Floats, Ints, Series
+from ai_service.forecasting.types import Finding, Floats, Series
 from ai_service.forecasting.versions import Facts, Version
-from ai_service.training import drift, trial
+from ai_service.training import contests, drift, trial
+from ai_service.training.contests import Contest
 from ai_service.training.fleet import Fleet
 
 log = structlog.get_logger()
 
 TEST_DAYS = 28
 PROFILE_DAYS = 365
-
-
-@dataclass(frozen=True, slots=True)
-class Contest:
-    """Two versions on the same origins: mean scaled errors, over `days` days that the older had not learned from."""
-
-    against: int
-    days: int
-    candidate: float
-    incumbent: float
 
 
 def train_houses(
@@ -58,7 +50,7 @@ def train_houses(
     if current is not None and isinstance(current[1], Fleet) and current[1].steps == done.trained.steps:
         theirs = trial.answered_by(current[1], done.asked)
         times = [house.series.time_at(house.origins) for house in done.asked]
-        contest = _contest(current[0], done.misses, theirs, times)
+        contest = contests.against_version(current[0], done.misses, theirs, times)
     facts = Facts(
         data_hash=provenance.data_hash(houses.values()),
         code_version=provenance.code_version(),
@@ -68,6 +60,7 @@ def train_houses(
         steps=done.trained.steps,
         figures=done.figures,
         notes=_notes(done.references, contest, days)
+        | contests.told(_floor_of_houses(done))
         | {"houses": len(houses), "housesTested": len(done.asked)}
         | {"profile": asdict(drift.profile(done.learned, trial.daily(done.asked, done.misses)))},
     )
@@ -91,9 +84,11 @@ def train_series(
     result = backtest.run(raw, horizon_s=horizon_h * 3600, days=days, findings=findings, rounds=rounds)
     model = served.prepare(result, rounds=rounds)
     contest = None
+    mine = _errors(result.answers[result.chosen].median[~result.plan.ready], result)
     if current is not None and isinstance(current[1], Served) and current[1].steps == model.steps:
-        mine = _errors(result.answers[result.chosen].median[~result.plan.ready], result)
-        contest = _contest(current[0], (mine,), (_asked_again(current[1], result),), [raw.time_at(result.plan.test)])
+        times = [raw.time_at(result.plan.test)]
+        contest = contests.against_version(current[0], [mine], [_asked_again(current[1], result)], times)
+    recent = contests.recent_medians(result.series, result.plan.test, model.steps)
     best = reports.figures(result.answers[result.chosen], result)
     figures = {key: float(best[key]) for key in ("mase", "mae", "pinball", "crps")}
     figures |= {f"coverage{level}": float(share) for level, share in best["coverage"].items()}
@@ -106,7 +101,9 @@ def train_series(
         step_s=raw.step_s,
         steps=model.steps,
         figures=figures,
-        notes=_notes(beside, contest, days) | {"profile": asdict(_profile(raw, result))},
+        notes=_notes(beside, contest, days)
+        | contests.told(contests.against_recent([mine], [_errors(recent, result)]))
+        | {"profile": asdict(_profile(raw, result))},
     )
     return _registered(registry, name, model, facts)
 
@@ -118,10 +115,12 @@ def promote(registry: Registry, name: str, number: int | None = None, *, margin:
         current: Version | None = registry.in_use(name)
     except errors.ModelUnknown:
         current = None
-    if current is not None and current.number != candidate.number and _readable(registry, current):
-        _require_better(candidate, current, margin=margin, least_days=least_days)
-    elif current is None or current.number != candidate.number:
-        _require_beats_reference(candidate, margin=margin)
+    if current is None or current.number != candidate.number:
+        if current is not None and _readable(registry, current):
+            contests.require_better(candidate, current, margin=margin, least_days=least_days)
+        else:
+            contests.require_beats_reference(candidate, margin=margin)
+        contests.require_beats_recent(candidate, margin=margin)
     return registry.promote(name, candidate.number)
 
 
@@ -136,26 +135,13 @@ def ending_at(raw: Series, second: int) -> Series:
     return raw.head(len(raw) - raw.per_day + int(fitting[-1]) + 1)
 
 
-def _require_better(candidate: Version, current: Version, *, margin: float, least_days: int) -> None:
-    contest = candidate.facts.notes.get("contest")
-    facts: dict[str, Any] = {"model": candidate.name, "version": candidate.number, "in_use": current.number}
-    if contest is None or contest["against"] != current.number:
-        raise errors.PromotionRefused(
-            "No day shows both: train anew on readings after those of the version in use", **facts
-        )
-    facts |= {"error": contest["candidate"], "error_in_use": contest["incumbent"], "days": contest["days"]}
-    if contest["days"] < least_days:
-        raise errors.PromotionRefused("Too few days that neither had learned from", needed_days=least_days, **facts)
-    if not contest["candidate"] <= (1 - margin) * contest["incumbent"]:
-        raise errors.PromotionRefused(margin=margin, **facts)
-
-
-def _require_beats_reference(candidate: Version, *, margin: float) -> None:
-    name, error = candidate.facts.notes["reference"]
-    mine = candidate.facts.figures["mase"]
-    if not mine <= (1 - margin) * error:
-        facts = {"model": candidate.name, "version": candidate.number, "mase": mine, "reference_mase": error}
-        raise errors.PromotionRefused(f"It is not better than {name}", margin=margin, **facts)
+def _floor_of_houses(done: trial.Trial) -> contests.Floor | None:
+    """Some houses of the test, spread over all of them: the model of recent days has to be asked origin by origin."""
+    every = -(-len(done.asked) // contests.MOST_HOUSES)
+    asked, mine = done.asked[::every], done.misses[::every]
+    medians = [contests.recent_medians(house.raw, house.origins, done.trained.steps) for house in asked]
+    theirs = [trial.scaled_misses(house, each) for house, each in zip(asked, medians, strict=True)]
+    return contests.against_recent(mine, theirs)
 
 
 def _incumbent(registry: Registry, name: str) -> tuple[Version, Any] | None:
@@ -180,22 +166,6 @@ def _newest(registry: Registry, name: str) -> Version:
     if not versions:
         raise errors.VersionUnknown("No version of this model was trained", model=name)
     return versions[0]
-
-
-def _contest(
-    current: Version, mine: tuple[Floats, ...], theirs: tuple[Floats, ...], times: list[Ints]
-) -> Contest | None:
-    """Both on the origins after the older one's last reading; None when there are none."""
-    since_s = int(current.facts.trained_until.timestamp())
-    late = [at >= since_s for at in times]
-    both = [np.stack([own[when], other[when]]) for own, other, when in zip(mine, theirs, late, strict=True)]
-    together = np.concatenate(both, axis=1)
-    together = together[:, np.isfinite(together).all(axis=0)]
-    if not together.shape[1]:
-        return None
-    days = len(np.unique(np.concatenate([at[when] // 86_400 for at, when in zip(times, late, strict=True)])))
-    candidate, incumbent = (float(f"{value:.6g}") for value in together.mean(axis=1))
-    return Contest(current.number, days, candidate, incumbent)
 
 
 def _errors(median: Floats, result: backtest.Result) -> Floats:

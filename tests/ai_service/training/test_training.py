@@ -30,7 +30,7 @@ def known_by(houses, day):
 
 
 def learned(registry, houses, **more):
-    return learning.train_houses(registry, NAME, houses, days=7, rounds=ROUNDS, **more)
+    return learning.train_houses(registry, NAME, houses, **({"days": 7, "rounds": ROUNDS} | more))
 
 
 def test_train_houses__promoted__answers_any_house_at_any_time_of_day_and_names_its_origin(registry):
@@ -56,10 +56,7 @@ def test_promote__newer_readings_and_clearly_better__replaces_the_version_in_use
     learned(registry, mixed)
     registry.promote(NAME, 1)
 
-    second = learned(
-        registry,
-        houses,
-    )
+    second = learned(registry, houses)
     learning.promote(registry, NAME, margin=0.01, least_days=3)
 
     assert second.facts.notes["contest"]["against"] == 1
@@ -99,6 +96,32 @@ def test_promote__first_version_no_better_than_a_reference__is_refused(registry)
 
     with pytest.raises(errors.ModelUnknown):
         registry.load(NAME)
+
+
+def test_promote__no_better_than_recent_days_which_need_no_training__is_refused_by_name(registry):
+    version = learned(registry, make_houses(), rounds=1)
+
+    with pytest.raises(errors.NotWorthTraining) as refused:
+        learning.promote(registry, NAME, margin=0.01, least_days=3)
+
+    told = refused.value.details
+    assert version.facts.figures["mase"] < min(version.facts.notes["references"].values())
+    assert (told["houses"], told["origins"]) == (3, 21)
+    assert told["candidate"] > told["recent"]
+
+
+def test_promote__beats_the_version_in_use_but_not_recent_days__is_refused_by_name(registry):
+    houses = make_houses()
+    learned(registry, known_by(houses, 63), rounds=1)
+    registry.promote(NAME, 1)
+    second = learned(registry, houses, rounds=5)
+
+    with pytest.raises(errors.NotWorthTraining):
+        learning.promote(registry, NAME, margin=0.01, least_days=3)
+
+    contest = second.facts.notes["contest"]
+    assert contest["candidate"] < 0.99 * contest["incumbent"]
+    assert registry.in_use(NAME).number == 1
 
 
 def test_trial__a_feature_that_reads_ahead__is_caught(monkeypatch):
