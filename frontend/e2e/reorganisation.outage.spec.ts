@@ -26,7 +26,7 @@ test('a verified trade whose block loses is shown so at once, and verified again
   await seller.place({ side: 'offer', venue: 'direct', deliveryStart: interval, energyKwh: '0.3', pricePerKwh: '0.2' })
   const { page: auditor } = await official('auditor')
   await auditor.goto('/auditor')
-  const { page, wallet } = await signedIn('ben')
+  const { page, context, wallet } = await signedIn('ben')
   await page.goto(`/market?interval=${interval.toISOString()}`)
   await card(page, 'Direct offers').getByRole('radio', { name: 'This interval' }).check()
   await card(page, 'Direct offers').getByRole('button', { name: /^Buy/ }).first().click()
@@ -35,7 +35,11 @@ test('a verified trade whose block loses is shown so at once, and verified again
   await dialog.getByRole('button', { name: 'Confirm in the wallet' }).click()
   await dialog.getByRole('link', { name: 'See the trade and its proof' }).click({ timeout: RECORDED_MS })
   await ask(stack, 'evm_setIntervalMining', 0)
+  const market = await context.newPage()
+  await market.goto('/market')
+  const purchase = card(market, 'Your purchases').getByRole('listitem').first()
   try {
+    await expect(purchase).toContainText('verified')
     await expect(page.getByText('Blockchain verified').first()).toBeVisible()
     const [txHash = ''] = wallet.sent
     const raw = await ask<Hex>(stack, 'eth_getRawTransactionByHash', txHash)
@@ -46,6 +50,7 @@ test('a verified trade whose block loses is shown so at once, and verified again
     await expect(page.getByText('Block replaced').first()).toBeVisible({ timeout: RECORDED_MS })
     const orphan = page.locator('section', { has: page.getByText('The chain was reorganised') })
     await expect(orphan).toContainText('lost')
+    await expect(purchase).toContainText('block lost')
     await expect(whole(page, lost.blockHash).first()).toBeVisible()
     const { hash: standing } = await ask<{ hash: Hex }>(stack, 'eth_getBlockByNumber', lost.blockNumber, false)
     const row = auditor.getByRole('region', { name: 'Orphaned trades' }).getByRole('row').filter({ has: whole(auditor, lost.blockHash) })
@@ -57,6 +62,7 @@ test('a verified trade whose block loses is shown so at once, and verified again
 
     const found = await receiptOf(stack, txHash)
     await expect(page.getByText('Blockchain verified').first()).toBeVisible({ timeout: RECORDED_MS })
+    await expect(purchase).toContainText('verified')
     await expect(orphan).toContainText('stands')
     await expect(orphan.locator(whole(page, lost.blockHash))).toBeVisible()
     await expect(orphan.locator(whole(page, found.blockHash))).toBeVisible()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest'
-import { after, isEnded, isUnposted, stepsOf, tradeIdOf, type ClaimStatus, type Happened, type Purchase } from './purchase'
+import { after, isEnded, isUnposted, isWatched, stepsOf, tradeIdOf, type ClaimStatus, type Happened, type Purchase } from './purchase'
 
 const HASH = `0x${'ab'.repeat(32)}` as const
 const TROUBLE = { code: 'wallet.rejected', what: 'You declined.', advice: 'Try again.' }
@@ -84,6 +84,16 @@ describe('a purchase', () => {
 
     expect([lost.stage, states(lost), lost.confirmations]).toEqual(['orphaned', 'ddaww', 0])
     expect(again.stage).toBe('verified')
+  })
+
+  test('is watched until it is final, and for a day at most', () => {
+    const soon = Date.parse(RESERVED.startedAt) + 60_000
+    const verified = happen(SENT, MINED, claim('confirmed', { confirmations: 2 }))
+
+    expect([RESERVED, verified].map((one) => isWatched(one, soon))).toEqual([true, true])
+    expect(isWatched(after(verified, claim('final', { confirmations: 9 })), soon)).toBe(false)
+    expect(isWatched(verified, soon + 24 * 3_600_000)).toBe(false)
+    expect(isWatched(happen(SENT, { type: 'failed', trouble: TROUBLE }), soon)).toBe(false)
   })
 
   test('a speed-up takes the place of the hash and is posted anew', () => {

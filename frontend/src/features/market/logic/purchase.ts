@@ -24,6 +24,8 @@ export interface Purchase {
   readonly sentAtBlock?: string
   readonly minedBlock?: string
   readonly isPosted: boolean
+  /** Whether its trade can no longer lose its block. */
+  readonly isFinal?: boolean
   /** The id that the trade will have on chain: by it a transaction is found whose hash the page never learned. */
   readonly expectedId: Hex
   readonly tradeKey?: string
@@ -130,6 +132,7 @@ function withFacts(purchase: Purchase, claim: ClaimStatus): Purchase {
     required: claim.requiredConfirmations,
     explorerUrl: claim.explorerUrl ?? purchase.explorerUrl,
     carbonKg: claim.carbonSavedKg,
+    isFinal: claim.status === 'final',
   }
 }
 
@@ -144,6 +147,14 @@ function untroubled(purchase: Purchase): Purchase {
 /** Whether nothing more will happen to it by itself. */
 export function isEnded(purchase: Purchase): boolean {
   return ENDED.includes(purchase.stage)
+}
+
+const WATCHED_MS = 24 * 3_600_000
+
+/** Whether its trade is asked for: until it is final, because a verified trade may lose its block; for a day at most. */
+export function isWatched(purchase: Purchase, nowMs: number): boolean {
+  if (!isEnded(purchase)) return true
+  return purchase.stage === 'verified' && purchase.isFinal !== true && nowMs - Date.parse(purchase.startedAt) < WATCHED_MS
 }
 
 /** Whether its hash is known and the API has not taken it yet: it must be posted, again and again if need be. */

@@ -93,6 +93,10 @@ test('a wallet that was asked before the page was left: the trade is looked for 
   expect([notYet, never]).toEqual(['nothing', { type: 'lapsed' }])
 })
 
+test('what is verified is looked at less often', () => {
+  expect([pauseAfter(0, true), pauseAfter(2, true)]).toEqual([15_000, 4_000])
+})
+
 test('pauses grow while the API is away, up to a minute', () => {
-  expect([0, 1, 2, 3, 20].map(pauseAfter)).toEqual([1500, 2000, 4000, 8000, 60_000])
+  expect([0, 1, 2, 3, 20].map((failures) => pauseAfter(failures))).toEqual([1500, 2000, 4000, 8000, 60_000])
 })

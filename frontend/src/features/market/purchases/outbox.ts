@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Sees purchases through: posts each hash until the API has taken it, then asks where the trade stands until it is
- * verified. Runs while somebody is signed in, on whatever page; of all tabs one works at a time.
+ * verified, and now and then until it is final. Runs while somebody is signed in, on whatever page; of all tabs one works at a time.
  */
 import { api, ApiProblem, queryClient, take } from '@/shared/api'
 import { getSession, onSession } from '@/shared/session'
 import { troubleOf } from '../logic/trouble'
-import { isEnded, isUnposted, type ClaimStatus, type Happened, type Purchase } from '../logic/purchase'
+import { isEnded, isUnposted, isWatched, type ClaimStatus, type Happened, type Purchase } from '../logic/purchase'
 import { allPurchases, onPurchases, tell } from './store'
 
 const POLL_MS = 1_500
+const VERIFIED_POLL_MS = 15_000
 const FIRST_PAUSE_MS = 2_000
 const LONGEST_PAUSE_MS = 60_000
 const LOCK = 'gridx.purchases'
@@ -49,14 +50,15 @@ function ended(purchase: Purchase, now: number): Happened | 'nothing' {
   return now >= Date.parse(purchase.expiresAt) ? { type: 'lapsed' } : 'nothing'
 }
 
-/** Pause before the next look: as long as a poll, longer and longer while the API is away. */
-export function pauseAfter(failures: number): number {
-  return failures === 0 ? POLL_MS : Math.min(FIRST_PAUSE_MS * 2 ** Math.min(failures - 1, 10), LONGEST_PAUSE_MS)
+/** Pause before the next look: as long as a poll, longer where all are verified, and longer and longer while the API is away. */
+export function pauseAfter(failures: number, areVerified = false): number {
+  if (failures === 0) return areVerified ? VERIFIED_POLL_MS : POLL_MS
+  return Math.min(FIRST_PAUSE_MS * 2 ** Math.min(failures - 1, 10), LONGEST_PAUSE_MS)
 }
 
 function mine(): Purchase[] {
   const { user } = getSession()
-  return allPurchases().filter((one) => one.userId === user?.id && !isEnded(one))
+  return allPurchases().filter((one) => one.userId === user?.id && isWatched(one, Date.now()))
 }
 
 /** One look at everything that is under way; false when the API was away. */
@@ -95,7 +97,7 @@ async function run(): Promise<void> {
   } finally {
     isRunning = false
   }
-  if (mine().length > 0) plan(pauseAfter(failures))
+  if (mine().length > 0) plan(pauseAfter(failures, mine().every(isEnded)))
 }
 
 let isStarted = false
@@ -106,7 +108,7 @@ export function startOutbox(): void {
   isStarted = true
   const now = () => plan(0)
   onPurchases(() => {
-    if (!isRunning && mine().length > 0) plan(mine().some(isUnposted) ? 0 : POLL_MS)
+    if (!isRunning && mine().length > 0) plan(mine().some(isUnposted) ? 0 : pauseAfter(0, mine().every(isEnded)))
   })
   onSession(now)
   addEventListener('online', () => {
