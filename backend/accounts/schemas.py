@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+import orjson
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from backend.accounts.models import Membership, User
@@ -24,8 +25,9 @@ from backend.accounts.types import (
     TimeZone,
 )
 from backend.core.envelope import ApiModel
-from backend.core.units import Address, Hash32, format_hex
+from backend.core.units import Address, Hash32, Moment, format_hex
 
+_MAX_SETTINGS_BYTES = 16_384
 _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2}){1,4096}")
 
 
@@ -48,6 +50,23 @@ Signature = Annotated[
     PlainSerializer(format_hex, return_type=str),
     WithJsonSchema({"type": "string", "pattern": "^0x([0-9a-fA-F]{2})+$"}),
 ]
+
+
+def _storable(settings: dict[str, Any]) -> dict[str, Any]:
+    try:
+        written = orjson.dumps(settings)
+        is_whole = orjson.loads(written) == settings  # NaN and infinities do not come back
+    except TypeError:  # lone surrogates, numbers beyond 64 bits
+        is_whole = False
+    if not is_whole:
+        raise PydanticCustomError("settings.not_storable", "settings hold something that JSON cannot carry")
+    if len(written) > _MAX_SETTINGS_BYTES:
+        most = {"most": _MAX_SETTINGS_BYTES}
+        raise PydanticCustomError("settings.too_large", "settings have at most {most} bytes as JSON", most)
+    return settings
+
+
+OrganizationSettings = Annotated[dict[str, Any], AfterValidator(_storable)]
 LeaderboardName = Annotated[Line, Field(max_length=60)]
 
 
@@ -223,7 +242,7 @@ class OrganizationIn(ApiModel):
     name: Line
     slug: Slug
     domain: Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=253)] | None = None
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: OrganizationSettings = Field(default_factory=dict)
     emission_region: Line | None = None
     currency: Currency = "INR"
     time_zone: TimeZone = "UTC"
@@ -237,7 +256,7 @@ class OrganizationUpdateIn(ApiModel):
 
     name: Line = _left_out()
     domain: Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=253)] | None = None
-    settings: dict[str, Any] = _left_out()
+    settings: OrganizationSettings = _left_out()
     emission_region: Line = _left_out()
     currency: Currency = _left_out()
     time_zone: TimeZone = _left_out()
@@ -312,7 +331,7 @@ class ApiKeyIn(ApiModel):
     name: Line
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=40)]
     ip_allow: Annotated[list[Network], Field(max_length=100)] = Field(default_factory=list)
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
     org_id: UUID | None = Field(default=None, description="bind the key to one organisation of yours")
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from backend.core.envelope import envelope
-from backend.core.errors import Refusal, Unavailable, plain_details
+from backend.core.errors import Invalid, Refusal, Unavailable, plain_details
 
 log = structlog.get_logger()
 _HTTP_CODES = {404: "request.not_found", 405: "request.method_not_allowed"}
@@ -23,6 +23,13 @@ class DatabaseAway(Unavailable):
 
     code = "database.unavailable"
     title = "The database does not answer; nothing was changed, try again"
+
+
+class TextNotStorable(Invalid):
+    """A text of the request holds NUL, which PostgreSQL does not take."""
+
+    code = "request.text_not_storable"
+    title = "A text holds a NUL character (U+0000), which cannot be stored; leave it out"
 
 
 def refusal_response(refusal: Refusal, request_id: str) -> Response:
@@ -40,6 +47,7 @@ def refusal_response(refusal: Refusal, request_id: str) -> Response:
     )
 
 
+_NOT_STORABLE = ("22021", "22P05")  # NUL as text, and as \u0000 within JSON
 _DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -88,6 +96,8 @@ def install(app: FastAPI) -> None:
 
 
 async def _database_error(request: Request, error: Exception) -> Response:
+    if getattr(getattr(error, "orig", error), "sqlstate", None) in _NOT_STORABLE:
+        return refusal_response(TextNotStorable(), request.state.request_id)
     if isinstance(error, asyncpg.PostgresError):
         lost = _is_lost(error)
     else:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP edge of the carbon ledger: wallets, spending, certificates and the public leaderboard."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -53,7 +53,7 @@ from backend.core.clock import utc_now
 from backend.core.db import Actor, Database
 from backend.core.envelope import EnvelopeRoute, Paged, PageParams, PageQuery
 from backend.core.errors import refusals
-from backend.core.units import Address
+from backend.core.units import Address, Moment
 
 router = APIRouter(prefix="/api/carbon-wallet", tags=["carbon"], route_class=EnvelopeRoute)
 _SPENDING = (
@@ -156,8 +156,8 @@ async def list_transactions(
     principal: CurrentUser,
     db: Db,
     kind: Annotated[MovementType | None, Query(alias="type")] = None,
-    since: Annotated[datetime | None, Query(alias="from", description="booked, inclusive")] = None,
-    until: Annotated[datetime | None, Query(alias="to", description="booked, exclusive")] = None,
+    since: Annotated[Moment | None, Query(alias="from", description="booked, inclusive")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="booked, exclusive")] = None,
 ) -> Paged[MovementOut]:
     """Transfers of the user's wallets, newest first."""
     wanted = MovementFilter(type=kind, since=since, until=until)

@@ -6,11 +6,12 @@ prices with six, as JSON strings. More decimals than the unit holds is a refusal
 """
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import AwareDatetime, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from backend.core.crypto import keccak
@@ -138,6 +139,10 @@ def format_hex(raw: bytes) -> str:
     """0x text."""
     return "0x" + raw.hex()
 
+
+_EPOCH, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2106, 1, 1, tzinfo=UTC)
+Moment = Annotated[AwareDatetime, Field(ge=_EPOCH, lt=_LATEST)]
+"""A time that a client names, with its offset: what the contract's 32 bits of seconds can say."""
 
 # Field types. `…In` types turn what a client sends into whole numbers; plain types turn whole numbers into text.
 EnergyKwhIn = _scaled(3, "kWh", "1.5")

@@ -2,7 +2,6 @@
 """HTTP edge of trades: post a transaction's hash, list, get."""
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from backend.accounts.deps import SIGNED_IN, CurrentUser, Db, OptionalUser, Serv
 from backend.chain.errors import ChainConnecting
 from backend.core.envelope import EnvelopeRoute, Paged, PageQuery
 from backend.core.errors import Invalid, Unauthenticated, Unavailable, refusals
-from backend.core.units import Address
+from backend.core.units import Address, Moment
 from backend.market import service
 from backend.market.errors import (
     ClaimMismatch,
@@ -104,8 +103,8 @@ async def _listing(
     side: Annotated[TradeSide | None, Query(description="where those wallets sold, or bought")] = None,
     status: Status | None = None,
     kind: Kind | None = None,
-    since: Annotated[datetime | None, Query(alias="from", description="block time, inclusive")] = None,
-    until: Annotated[datetime | None, Query(alias="to", description="block time, exclusive")] = None,
+    since: Annotated[Moment | None, Query(alias="from", description="block time, inclusive")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="block time, exclusive")] = None,
     sort: TradeOrder = TradeOrder.NEWEST,
 ) -> TradeListing:
     stored = STATUS_OF.get(status) if status else None

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag
 
 from backend.accounts.deps import SIGNED_IN, Acting, Db, OrgScope, ServiceDb
 from backend.accounts.errors import OrganizationNeeded, OrganizationNotFound
@@ -15,6 +15,7 @@ from backend.core.clock import utc_now
 from backend.core.db import Actor
 from backend.core.envelope import EnvelopeRoute, Paged, PageQuery
 from backend.core.errors import refusals
+from backend.core.units import Moment
 from backend.sites import service, uploads
 from backend.sites.errors import (
     DeviceKeyRefused,
@@ -147,8 +148,8 @@ async def get_readings(
     db: Db,
     page: PageQuery,
     house_id: Annotated[UUID, Query(alias="houseId")],
-    since: Annotated[AwareDatetime, Query(alias="from")],
-    until: Annotated[AwareDatetime, Query(alias="to")],
+    since: Annotated[Moment, Query(alias="from")],
+    until: Annotated[Moment, Query(alias="to")],
     resolution: Literal["15m", "30m", "1h", "1d"] = "1h",
 ) -> Paged[BucketOut]:
     """Energy per interval: every bucket that touches [from, to), whole, in the community's time zone."""
@@ -168,8 +169,8 @@ async def get_series(
     actor: Acting,
     db: Db,
     page: PageQuery,
-    since: Annotated[AwareDatetime, Query(alias="from")],
-    until: Annotated[AwareDatetime, Query(alias="to")],
+    since: Annotated[Moment, Query(alias="from")],
+    until: Annotated[Moment, Query(alias="to")],
     quantity: Quantity = "consumption",
     resolution: Literal["15m", "30m", "1h"] = "1h",
     house_id: Annotated[UUID | None, Query(alias="houseId")] = None,
@@ -191,8 +192,8 @@ async def list_corrections(
     actor: Acting,
     db: Db,
     page: PageQuery,
-    since: Annotated[AwareDatetime | None, Query(alias="from", description="start of the reading, inclusive")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to", description="start of the reading, exclusive")] = None,
+    since: Annotated[Moment | None, Query(alias="from", description="start of the reading, inclusive")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="start of the reading, exclusive")] = None,
 ) -> Paged[CorrectionOut]:
     """What the house's readings said before they were corrected or attested better, the last replaced first."""
     house = await service.get_house(db, house_id, actor=actor)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from backend.core.envelope import ApiModel
-from backend.core.units import Address, EnergyKwh, EnergyKwhIn, Hash32, PriceIn, PricePerKwh
+from backend.core.units import Address, EnergyKwh, EnergyKwhIn, Hash32, Moment, PriceIn, PricePerKwh
 from backend.market.islands.equipment import CriticalLoadFields, Expected, StorageFields
 from backend.market.islands.reporting import outcome_of
 from backend.market.islands.types import IntentState, Island
@@ -162,7 +162,7 @@ class StorageOut(ApiModel):
 class ExpectedIn(ApiModel):
     """What a house expects of one delivery interval."""
 
-    delivery_start: datetime
+    delivery_start: Moment
     generation_kwh: Energy
     demand_kwh: Energy
 

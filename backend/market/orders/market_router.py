@@ -13,6 +13,7 @@ from backend.core.clock import utc_now
 from backend.core.db import Actor
 from backend.core.envelope import EnvelopeRoute, Paged, PageQuery
 from backend.core.errors import refusals
+from backend.core.units import Moment
 from backend.market.book import service as book
 from backend.market.book.errors import BookNotFound
 from backend.market.book.types import BookKey
@@ -24,7 +25,6 @@ from backend.market.orders.market_schemas import (
     BookOut,
     DealOut,
     IntervalOut,
-    Moment,
     PriceOut,
     RulesIn,
     RulesOut,

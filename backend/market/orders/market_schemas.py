@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a community's market looks like over HTTP: rules, intervals, books, auctions. All of it is public."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from backend.core.envelope import ApiModel
 from backend.core.units import EnergyKwh, Hash32, PriceIn, PricePerKwh
@@ -18,8 +18,6 @@ from backend.market.settlement.imbalance import RULE
 MAX_PRICE = 2**40 - 1
 Limit = Annotated[PriceIn, Field(ge=1, le=MAX_PRICE)]
 Tariff = Annotated[PriceIn, Field(ge=0, le=MAX_PRICE)]
-EPOCH, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2106, 1, 1, tzinfo=UTC)
-Moment = Annotated[AwareDatetime, Field(ge=EPOCH, lt=LATEST)]  # what the contract's 32 bits of seconds can say
 Zone = Annotated[str, Field(max_length=32)]
 
 

@@ -12,14 +12,13 @@ from backend.chain.errors import ChainConnecting
 from backend.core.clock import utc_now
 from backend.core.envelope import EnvelopeRoute, Paged, PageQuery
 from backend.core.errors import Unavailable, refusals
-from backend.core.units import Hash32
+from backend.core.units import Hash32, Moment
 from backend.market.book import service as book
 from backend.market.book.errors import AuctionTakesLimits, OrderEnded
 from backend.market.clearing.types import Side
 from backend.market.islands.errors import PriceAboveCap
 from backend.market.orders import cancelling, capacities, drafts, errors, queries, reservations
 from backend.market.orders.intake import Intake
-from backend.market.orders.market_schemas import Moment
 from backend.market.orders.parts import chain_of, intake_of
 from backend.market.orders.queries import OrderFilter
 from backend.market.orders.schemas import (

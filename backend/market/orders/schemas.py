@@ -8,12 +8,22 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from backend.core.envelope import ApiModel
-from backend.core.units import Address, EnergyKwh, EnergyKwhIn, Hash32, Money, PricePerKwh, format_hex, wh_to_kwh
+from backend.core.units import (
+    Address,
+    EnergyKwh,
+    EnergyKwhIn,
+    Hash32,
+    Moment,
+    Money,
+    PricePerKwh,
+    format_hex,
+    wh_to_kwh,
+)
 from backend.market.book.types import Ended, Placed
 from backend.market.clearing.types import Side
 from backend.market.orders.capacities import Hindrance, HouseCapacity
 from backend.market.orders.drafts import Draft, Wanted
-from backend.market.orders.market_schemas import Limit, Moment
+from backend.market.orders.market_schemas import Limit
 from backend.market.orders.reservations import Reservation
 from backend.market.orders.typed_data import Order, message_of
 from backend.market.orders.types import (

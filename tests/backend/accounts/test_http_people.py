@@ -53,6 +53,21 @@ async def test_acting_organisation__of_others__is_not_found(api, service_db, nam
     assert code(await api.get("/api/users", headers=headers)) == (404, "organization.not_found")
 
 
+@pytest.mark.parametrize(
+    "settings",
+    ['{"a": NaN}', '{"a": 1e999}', '{"\\ud800": 1}', '{"a": 99999999999999999999}', f'{{"a": "{"x" * 20_000}"}}'],
+)
+async def test_update_organization__settings_that_cannot_be_stored__is_invalid(api, service_db, settings):
+    north = await make_community(service_db)
+    headers = token_for(await make_member(service_db, north.id, OrgRole.OPERATOR)) | {
+        "Content-Type": "application/json"
+    }
+
+    answer = await api.put(f"/api/organizations/{north.id}", content=f'{{"settings": {settings}}}', headers=headers)
+
+    assert code(answer) == (422, "request.invalid")
+
+
 async def test_create_organization__by_super_admin__is_a_community_with_an_operator(api, service_db):
     admin, operator = await make_user(service_db, super_admin=True), await make_user(service_db)
     body = {

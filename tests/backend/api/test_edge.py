@@ -27,6 +27,37 @@ async def test_get__unknown__is_not_found_in_the_envelope(site: Site, path: str)
     assert answer.json()["error"]["code"] in ("request.not_found", "trade.not_found")
 
 
+@pytest.mark.parametrize(
+    "moment", ["2026-06-01T12:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"], ids=str
+)
+async def test_any_route__time_without_offset_or_out_of_range__is_invalid(site: Site, moment: str) -> None:
+    somebody = "0190a2b4-0000-7000-8000-000000000000"
+    headers = site.headers(2)
+    asked = [
+        ("/api/energy-trades", {"from": moment}),
+        ("/api/energy-trades/export", {"to": moment}),
+        ("/api/audit-log", {"from": moment}),
+        (f"/api/carbon-wallet/{somebody}/transactions", {"to": moment}),
+        (f"/api/energy-production/{somebody}/corrections", {"from": moment}),
+        ("/api/energy-production/series", {"from": moment, "to": "2026-06-02T00:00:00Z"}),
+        ("/api/market/orders", {"from": moment}),
+    ]
+
+    answers = [await site.client.get(path, params=params, headers=headers) for path, params in asked]
+    key = {"name": "k", "scopes": ["read"], "expiresAt": moment}
+    answers.append(await site.client.post("/api/api-keys", json=key, headers=headers))
+
+    assert [(answer.status_code, answer.json()["error"]["code"]) for answer in answers] == [
+        (422, "request.invalid")
+    ] * len(answers)
+
+
+async def test_any_route__text_with_nul__is_invalid(site: Site) -> None:
+    by_text = await site.client.get("/api/emission-factors", params={"region": "\x00"})
+
+    assert (by_text.status_code, by_text.json()["error"]["code"]) == (422, "request.text_not_storable")
+
+
 async def test_post__not_json__is_malformed(site: Site) -> None:
     answer = await site.client.post(
         "/api/energy-trades", content=b"{", headers=site.headers(2, Content_Type="application/json")

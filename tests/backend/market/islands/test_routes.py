@@ -83,8 +83,10 @@ async def test_island__over_http__is_equipped_declared_shared_out_reported_and_e
     storage = await call(1, "POST", "/storages", json=battery, expect=201)
     assert (storage["stateKwh"], storage["reserveKwh"]) == ("5.5", "0")
     coming = isle.square.delivery_start.isoformat()
-    said = {"houseId": home, "intervals": [{"deliveryStart": coming, "generationKwh": "1", "demandKwh": "0.25"}]}
-    assert (await call(3, "POST", "/forecasts", json=said))["intervals"] == 1
+    expected = {"deliveryStart": coming, "generationKwh": "1", "demandKwh": "0.25"}
+    without_offset = {"houseId": home, "intervals": [expected | {"deliveryStart": coming.removesuffix("+00:00")}]}
+    await call(3, "POST", "/forecasts", json=without_offset, expect=422)
+    assert (await call(3, "POST", "/forecasts", json={"houseId": home, "intervals": [expected]}))["intervals"] == 1
 
     island = await declare(call)
     await isle.run(utc_now())
