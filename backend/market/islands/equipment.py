@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts import service as accounts
@@ -84,9 +85,9 @@ async def add_critical_load(service_db: Database, load: CriticalLoadFields, *, a
     async with service_db.begin() as session:
         community = await community_of(session, actor)
         house = await _house(session, load.house_id, community.org_id)
-        await _no_other(session, load.house_id, load.tier, None)
-        rows = await sql.fetch(
+        rows = await _write_load(
             session,
+            load,
             f"""INSERT INTO critical_loads (id, org_id, house_id, user_id, tier, power_w, note, created_at, updated_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) RETURNING {_LOAD}""",  # noqa: S608 constants
             uuid7(), community.org_id, load.house_id, house["owner_id"], load.tier, load.power_w, load.note, now,
@@ -101,9 +102,9 @@ async def change_critical_load(
     """Set tier, power and note; the house stays. Raises CriticalLoadNotFound and what adding raises."""
     async with service_db.begin() as session:
         community = await community_of(session, actor)
-        await _no_other(session, load.house_id, load.tier, load_id)
-        rows = await sql.fetch(
+        rows = await _write_load(
             session,
+            load,
             f"""UPDATE critical_loads SET tier = $4, power_w = $5, note = $6, updated_at = $7
             WHERE id = $1 AND org_id = $2 AND house_id = $3 AND removed_at IS NULL
             RETURNING {_LOAD}""",  # noqa: S608 constants
@@ -223,15 +224,11 @@ async def _house(session: AsyncSession, house_id: UUID, org_id: UUID | None) -> 
     return dict(rows[0])
 
 
-async def _no_other(session: AsyncSession, house_id: UUID, tier: int, load_id: UUID | None) -> None:
-    rows = await sql.fetch(
-        session,
-        """SELECT id FROM critical_loads
-        WHERE house_id = $1 AND tier = $2 AND removed_at IS NULL AND id IS DISTINCT FROM $3""",
-        house_id, tier, load_id,
-    )  # fmt: skip
-    if rows:
-        raise CriticalLoadTaken(id=rows[0]["id"])
+async def _write_load(session: AsyncSession, load: CriticalLoadFields, statement: str, *arguments: Any) -> list[Any]:
+    try:
+        return await sql.fetch(session, statement, *arguments)
+    except asyncpg.UniqueViolationError as error:
+        raise CriticalLoadTaken(house_id=load.house_id, tier=load.tier) from error
 
 
 async def _remove(service_db: Database, table: str, key: UUID, actor: Actor, now: datetime) -> bool:

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Intervals are shared out and stored with all inputs; matches are queued; a report proves itself or is found out."""
 
+import asyncio
 import copy
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
+from backend.accounts import service as accounts
+from backend.accounts.types import OrgKind
 from backend.core.crypto import sign
 from backend.core.db import Actor
 from backend.core.envelope import PageParams
@@ -17,6 +20,7 @@ from backend.market.islands import equipment, queueing, service
 from backend.market.islands.checking import ReportUnreadable, check
 from backend.market.islands.equipment import CriticalLoadFields, Expected
 from backend.market.islands.errors import (
+    CriticalLoadNotFound,
     CriticalLoadTaken,
     ForecastRefused,
     HouseUnknown,
@@ -285,6 +289,30 @@ async def test_islands__under_row_security__do_not_exist_for_strangers(isle, sca
     async with db.begin() as session:
         for table in ("islands", "island_runs", "island_allocations", "island_intents", "storages", "critical_loads"):
             assert not (await (await session.connection()).exec_driver_sql(f"SELECT 1 FROM {table}")).all(), table
+
+
+async def test_change_critical_load__naming_a_house_of_others__learns_nothing_of_their_loads(isle):
+    await isle.equip()
+    theirs = CriticalLoadFields(isle.square.houses[2], 1, 50)
+    new = accounts.NewOrganization(
+        OrgKind.COMMUNITY, "East", "east", emission_region="CAMX", delivery_minutes=15, community_number=77
+    )
+    east = await accounts.create_organization(isle.db, new, operator_id=isle.square.people[4], by=None, now=isle.now)
+    stranger = Actor(isle.square.people[4], east.id, "operator")
+
+    with pytest.raises(CriticalLoadNotFound):
+        await equipment.change_critical_load(isle.db, uuid4(), theirs, actor=stranger, now=isle.now)
+
+
+async def test_add_critical_load__twice_at_once__is_stored_once(isle):
+    load = CriticalLoadFields(isle.square.houses[2], 2, 50)
+
+    outcomes = await asyncio.gather(
+        *(equipment.add_critical_load(isle.db, load, actor=isle.operator, now=isle.now) for _ in range(4)),
+        return_exceptions=True,
+    )
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes)[:3] == ["CriticalLoadTaken"] * 3
 
 
 async def test_equipment__of_others_or_twice__is_refused(isle):
