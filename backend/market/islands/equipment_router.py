@@ -33,7 +33,7 @@ from backend.market.islands.schemas import (
     storage_out,
 )
 
-router = APIRouter(route_class=EnvelopeRoute)
+router = APIRouter(prefix="/api/market/islands", tags=["islands"], route_class=EnvelopeRoute)
 Operator = Annotated[Actor, Depends(require_org_role("operator"))]
 _MEMBER = (*SIGNED_IN, OrganizationNotFound, OrganizationNeeded)
 _OPERATOR = (*_MEMBER, RoleMissing, OperatorOnly, NotACommunity)

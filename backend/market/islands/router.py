@@ -47,8 +47,7 @@ from backend.market.islands.schemas import (
     island_out,
 )
 
-router = APIRouter(prefix="/api/market/islands", tags=["islands"], route_class=EnvelopeRoute)
-router.include_router(equipment)
+islands = APIRouter(prefix="/api/market/islands", tags=["islands"], route_class=EnvelopeRoute)
 Operator = Annotated[Actor, Depends(require_org_role("operator"))]
 _MEMBER = (*SIGNED_IN, OrganizationNotFound, OrganizationNeeded)
 _OPERATOR = (*_MEMBER, RoleMissing, OperatorOnly, NotACommunity)
@@ -67,7 +66,7 @@ async def node_call(request: Request) -> CallContract | None:
 NodeCall = Annotated[CallContract | None, Depends(node_call)]
 
 
-@router.get("/prepared", responses=refusals(*_OPERATOR, ChainUnknown))
+@islands.get("/prepared", responses=refusals(*_OPERATOR, ChainUnknown))
 async def prepare_declaration(
     operator: OperatorQuery,
     reason: Annotated[Reason, Query()],
@@ -87,7 +86,7 @@ async def prepare_declaration(
     return _prepared(chain, declaration, community.number)
 
 
-@router.post("", status_code=201, responses=refusals(*_SIGNED, PeriodRefused, DeclarationReplayed, IslandStands))
+@islands.post("", status_code=201, responses=refusals(*_SIGNED, PeriodRefused, DeclarationReplayed, IslandStands))
 async def declare_island(body: DeclarationIn, actor: Operator, service_db: ServiceDb, call: NodeCall) -> IslandOut:
     """Make the community an island by a declaration that the operator's wallet signed; it ends by itself."""
     declaration = Declaration(
@@ -100,7 +99,7 @@ async def declare_island(body: DeclarationIn, actor: Operator, service_db: Servi
     return island_out(island, now)
 
 
-@router.get("", responses=refusals(*_MEMBER))
+@islands.get("", responses=refusals(*_MEMBER))
 async def list_islands(page: PageQuery, actor: OrgScope, db: Db) -> Paged[IslandOut]:
     """Islands of the member's community, the newest first."""
     found, total = await service.list_islands(db, actor, page)
@@ -108,13 +107,13 @@ async def list_islands(page: PageQuery, actor: OrgScope, db: Db) -> Paged[Island
     return Paged(items=[island_out(one, now) for one in found], page=page.page, limit=page.limit, total=total)
 
 
-@router.get("/{island_id}", responses=refusals(*_MEMBER, IslandNotFound))
+@islands.get("/{island_id}", responses=refusals(*_MEMBER, IslandNotFound))
 async def get_island(island_id: UUID, actor: OrgScope, db: Db) -> IslandOut:
     """One island: its rules, how long it lasts, and the head of its queue."""
     return island_out(await service.get_island(db, island_id, actor), utc_now())
 
 
-@router.get("/{island_id}/end/prepared", responses=refusals(*_OPERATOR, IslandNotFound, ChainUnknown))
+@islands.get("/{island_id}/end/prepared", responses=refusals(*_OPERATOR, IslandNotFound, ChainUnknown))
 async def prepare_end(
     island_id: UUID, operator: OperatorQuery, actor: Operator, db: Db, service_db: ServiceDb
 ) -> PreparedOut:
@@ -125,7 +124,7 @@ async def prepare_end(
     return _prepared(chain, ending, community.number)
 
 
-@router.post("/{island_id}/end", responses=refusals(*_SIGNED, IslandNotFound, IslandOver))
+@islands.post("/{island_id}/end", responses=refusals(*_SIGNED, IslandNotFound, IslandOver))
 async def end_island(
     island_id: UUID, body: EndingIn, actor: Operator, db: Db, service_db: ServiceDb, call: NodeCall
 ) -> IslandOut:
@@ -139,14 +138,14 @@ async def end_island(
     return island_out(ended, now)
 
 
-@router.get("/{island_id}/allocations", responses=refusals(*_MEMBER, IslandNotFound))
+@islands.get("/{island_id}/allocations", responses=refusals(*_MEMBER, IslandNotFound))
 async def list_allocations(island_id: UUID, page: PageQuery, actor: OrgScope, db: Db) -> Paged[AllocationOut]:
     """What the member's houses may use in each interval, the latest first; operators see every house."""
     found, total = await service.allocations(db, island_id, actor, page)
     return Paged(items=[allocation_out(row) for row in found], page=page.page, limit=page.limit, total=total)
 
 
-@router.get("/{island_id}/intents", responses=refusals(*_MEMBER, IslandNotFound))
+@islands.get("/{island_id}/intents", responses=refusals(*_MEMBER, IslandNotFound))
 async def list_intents(
     island_id: UUID, page: PageQuery, actor: OrgScope, db: Db, service_db: ServiceDb
 ) -> Paged[IntentOut]:
@@ -155,7 +154,7 @@ async def list_intents(
     return Paged(items=[intent_out(row) for row in found], page=page.page, limit=page.limit, total=island.intents)
 
 
-@router.get(
+@islands.get(
     "/{island_id}/report",
     response_class=Response,
     responses={200: {"content": {"application/json": {}}}, **refusals(*_OPERATOR, IslandNotFound)},
@@ -166,7 +165,7 @@ async def get_report(island_id: UUID, actor: Operator, service_db: ServiceDb) ->
     return _file(orjson.dumps(made), "application/json; charset=utf-8", f"island-{island_id}.json")
 
 
-@router.get(
+@islands.get(
     "/{island_id}/report.csv",
     response_class=Response,
     responses={200: {"content": {"text/csv": {}}}, **refusals(*_OPERATOR, IslandNotFound)},
@@ -191,3 +190,8 @@ def _prepared(chain: Chain, document: Document, community: int) -> PreparedOut:
 
 def _file(content: bytes, media_type: str, name: str) -> Response:
     return Response(content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+router = APIRouter()
+router.include_router(equipment)  # before `/{island_id}`
+router.include_router(islands)

@@ -143,6 +143,15 @@ async def test_metrics__after_requests__name_the_figures_that_alerts_use(site: S
     assert "lag_blocks" in text
 
 
+async def test_metrics__any_route__is_named_by_its_whole_path(site: Site) -> None:
+    await site.client.get("/api/market/islands/critical-loads")
+
+    text = (await site.client.get("/metrics")).text
+
+    assert 'route="/api/market/islands/critical-loads"' in text
+    assert 'route="/critical-loads"' not in text
+
+
 async def test_openapi__every_route__documents_its_envelope_and_refusals(site: Site) -> None:
     document = (await site.client.get("/api/openapi.json")).json()
 
