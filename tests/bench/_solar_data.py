@@ -35,19 +35,25 @@ def systems(folder: Path) -> Iterator[System]:
     """All series of the folder that hold a system's power."""
     yield _aneo(folder)
     yield _plant(folder)
-    for number, latitude in (("2173", 39.74), ("7539", 35.0)):  # their stamps are local time, whatever they say
+    # their stamps are local time, whatever they say
+    for number, latitude, azimuth in (("2173", 39.74, 200.0), ("7539", 40.0, 210.0)):
         power = _series(pd.read_csv(folder / f"pvanalytics_ac_power_inv_{number}.csv"), "timestamp", "value_normalized")
-        yield System(f"inverter {number}", power, latitude, 0.0, 25.0)
+        yield System(f"inverter {number}", power, latitude, 0.0, 25.0, azimuth)
     serf = _series(pd.read_csv(folder / "pvanalytics_serf_east_15min_ac_power.csv.gz"), "measured_on", "ac_power")
     yield System("SERF East", serf, 39.742, -105.173, 45.0, 158.0)
     yield _system_50(folder)
     production = pd.read_csv(folder / "pvops_example_prod_with_covariates.csv.gz")
     for site, rows in production.groupby("randid"):
-        power = _series(rows, "date", "generated_kW", zone="Etc/GMT+7")
-        yield System(f"pvOps {site}", power, 36.0, -105.0, 25.0)
+        power = _series(rows, "date", "generated_kW", zone="US/Mountain")  # their clock has summer time
+        yield System(f"pvOps {site}", power, 36.0, -118.0, 25.0)
     rows = pd.read_csv(folder / "sdt_TAEFC1044741.csv.gz")
     yield System(
-        "TAEFC1044741", _series(rows[rows["meas_val_f"] > SENTINEL], "ts", "meas_val_f", night=True), 34.0, -118.0, 20.0
+        "TAEFC1044741",
+        _series(rows[rows["meas_val_f"] > SENTINEL], "ts", "meas_val_f", night=True),
+        37.5,
+        -120.0,
+        10.0,
+        230.0,
     )
 
 
@@ -90,4 +96,4 @@ def _plant(folder: Path) -> System:
 def _system_50(folder: Path) -> System:
     rows = pd.read_parquet(folder / "pvanalytics_system_50_ac_power_2_full_DST.parquet")
     rows["local"] = pd.to_datetime(rows["measured_on"]).dt.tz_localize(None)
-    return System("System 50", _series(rows, "local", "ac_power_2", zone="US/Mountain"), 39.74, -105.17, 10.0)
+    return System("System 50", _series(rows, "local", "ac_power_2", zone="US/Mountain"), 39.742, -105.173, 45.0, 158.0)
