@@ -64,13 +64,22 @@ class _Work:
 async def settle_due(db: Database, chain: Chain, operator: OperatorKey, *, now: datetime, deadline: timedelta) -> int:
     """Settle every interval that can be closed at `now`, and again those whose readings changed.
 
-    Returns how many trades were settled or corrected.
+    Returns how many trades were settled or corrected. An interval that cannot be settled keeps no other from it; the
+    first error is raised after them.
     """
     async with db.begin() as session:
         due = await queries.due(session, chain.id, now=now, deadline=deadline, most=_AT_ONCE)
     settled = 0
+    failed: Exception | None = None
     for interval in due:
-        settled += await _settle(db, operator, interval, now=now, deadline=deadline)
+        try:
+            settled += await _settle(db, operator, interval, now=now, deadline=deadline)
+        except Exception as error:
+            start = interval.start.isoformat()
+            log.error("interval.not_settled", community=interval.community, start=start, error=repr(error))
+            failed = failed or error
+    if failed is not None:
+        raise failed
     return settled
 
 

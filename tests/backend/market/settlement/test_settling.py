@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What settlement makes of trades and readings."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+import asyncpg
+import pytest
+
+from backend.market.settlement import queries
 from tests.backend.market.conftest import Town, grams
 
 
@@ -78,3 +84,24 @@ async def test_settle__twice__changes_nothing(town: Town) -> None:
 
     assert (first, second) == (1, 0)
     assert await town.wallet(2) == (0, grams(1000))
+
+
+async def test_settle__one_interval_fails__keeps_no_other_from_it_and_is_told(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade_id = town.stage.fill(1, 2, 2000)
+    await town.read(1, production=3000, export=2500)
+    await town.read(2, **{"import": 2000})
+    await town.confirm(8)
+    due = queries.due
+
+    async def with_a_bad_one_first(*arguments: Any, **named: Any) -> list[queries.Interval]:
+        found = await due(*arguments, **named)
+        return [replace(found[0], minutes=2**40), *found]  # more than its column holds
+
+    monkeypatch.setattr(queries, "due", with_a_bad_one_first)
+
+    with pytest.raises(asyncpg.DataError):
+        await town.settle()
+
+    assert (await town.trade(trade_id)).delivered_wh == 2000
