@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.carbon.documents import NO_PREDECESSOR, Document, Head
+from backend.core.paging import counted
 
 MOST_FACTORS = 20
 _HEAD = text("SELECT sequence, body_hash FROM carbon_documents WHERE account = :account ORDER BY sequence DESC LIMIT 1")
@@ -182,9 +183,12 @@ async def list_documents(
     session: AsyncSession, accounts: Sequence[bytes], kind: str, *, limit: int, offset: int
 ) -> tuple[list[StoredDocument], int]:
     """A page of documents of these accounts, newest first, and how many there are."""
-    asked = {"accounts": list(accounts), "kind": kind, "limit": limit, "offset": offset}
-    rows = (await session.execute(_DOCUMENTS, asked)).mappings().all()
-    total = rows[0]["total"] if rows else 0
+    asked = {"accounts": list(accounts), "kind": kind}
+
+    async def read(most: int, after: int) -> Sequence[Any]:
+        return (await session.execute(_DOCUMENTS, asked | {"limit": most, "offset": after})).mappings().all()
+
+    rows, total = await counted(read, limit=limit, offset=offset)
     return [StoredDocument(**{name: row[name] for name in row if name != "total"}) for row in rows], total
 
 

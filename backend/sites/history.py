@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What readings said before, and for how long they are kept."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,6 +12,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.db import Database
+from backend.core.paging import counted
 from backend.sites.types import Attestation
 
 _BATCH = 10_000
@@ -86,16 +88,20 @@ async def corrections(
 ) -> tuple[list[ReadingCorrection], int]:
     """A page of what readings of a house that start in `[since, until)` said before, the last replaced first; and how
     many there are. The house is one that the actor may see."""
-    asked = {"house_id": house_id, "since": since, "until": until, "limit": limit, "offset": offset}
-    rows = (await session.execute(_CORRECTIONS, asked)).all()
+    asked = {"house_id": house_id, "since": since, "until": until}
+
+    async def read(most: int, after: int) -> Sequence[Any]:
+        return (await session.execute(_CORRECTIONS, asked | {"limit": most, "offset": after})).mappings().all()
+
+    rows, total = await counted(read, limit=limit, offset=offset)
     found = [
         ReadingCorrection(
-            row.start_at, row.minutes, row.replaced_at, row.replaced_by, _said(row.before),
-            _said(row.after) if row.after else None,
+            row["start_at"], row["minutes"], row["replaced_at"], row["replaced_by"], _said(row["before"]),
+            _said(row["after"]) if row["after"] else None,
         )
         for row in rows
     ]  # fmt: skip
-    return found, rows[0].total if rows else 0
+    return found, total
 
 
 async def forget_readings(db: Database, before: datetime) -> int:

@@ -7,10 +7,12 @@ A deal is a match of the book that was not cancelled, or an offer that its buyer
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Literal
 
 from backend.core.db import Database
 from backend.core.envelope import PageParams
+from backend.core.paging import counted
 from backend.market.orders.types import Venue
 
 _DEALS = """
@@ -95,14 +97,16 @@ async def list_prices(
     service_db: Database, reach: Reach, resolution: Resolution, page: PageParams
 ) -> tuple[list[PriceSum], int]:
     """A page of prices by time of delivery, in order; times without a deal are left out."""
-    rows = await service_db.read(_PRICES, *reach.arguments(), resolution.value, page.limit, page.offset)
+    read = partial(service_db.read, _PRICES, *reach.arguments(), resolution.value)
+    rows, total = await counted(read, limit=page.limit, offset=page.offset)
     sums = [PriceSum(*(row[name] for name in PriceSum.__dataclass_fields__)) for row in rows]
-    return sums, rows[0]["total"] if rows else 0
+    return sums, total
 
 
 async def list_deals(service_db: Database, reach: Reach, page: PageParams) -> tuple[list[Deal], int]:
     """A page of deals, the newest first."""
-    rows = await service_db.read(_LATEST, *reach.arguments(), page.limit, page.offset)
+    read = partial(service_db.read, _LATEST, *reach.arguments())
+    rows, total = await counted(read, limit=page.limit, offset=page.offset)
     deals = [
         Deal(
             Venue(row["venue"]), row["delivery_start"], row["energy_wh"], row["price_micro_per_kwh"], row["dealt_at"],
@@ -110,4 +114,4 @@ async def list_deals(service_db: Database, reach: Reach, page: PageParams) -> tu
         )
         for row in rows
     ]  # fmt: skip
-    return deals, rows[0]["total"] if rows else 0
+    return deals, total

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from backend.accounts import service as accounts
 from backend.carbon import service as carbon
 from backend.core.db import Actor, Database
 from backend.core.envelope import PageParams
+from backend.core.paging import counted
 from backend.market import sql
 from backend.market.settlement.imbalance import Kind
 from backend.market.settlement.statements import Month, Statement, Sum, savings_of, totals_of
@@ -181,22 +183,22 @@ async def months(
     """Months with entries, newest first, and how many there are. Raises as `statement` does."""
     holder = await _holder(db, actor, user_id)
     async with db.begin(actor) as session:
-        rows = await sql.fetch(
-            session, _MONTHS, holder.accounts, holder.number, holder.time_zone, page.limit, page.offset
-        )
+        read = partial(sql.fetch, session, _MONTHS, holder.accounts, holder.number, holder.time_zone)
+        rows, total = await counted(read, limit=page.limit, offset=page.offset)
     found = [MonthFigures(row["month"], row["entries"], int(row["net_micro"])) for row in rows]
-    return found, rows[0]["total"] if rows else 0
+    return found, total
 
 
 async def deliveries(db: Database, trade_id: bytes, page: PageParams) -> tuple[list[Delivery], int]:
     """What was delivered of a trade, from its first settlement on, and how often that was settled."""
     async with db.begin() as session:
-        rows = await sql.fetch(session, _DELIVERIES, trade_id, page.limit, page.offset)
+        read = partial(sql.fetch, session, _DELIVERIES, trade_id)
+        rows, total = await counted(read, limit=page.limit, offset=page.offset)
     found = [
         Delivery(row["revision"], row["delivered_wh"], row["supplied_wh"], row["shortfall"], row["settled_at"])
         for row in rows
     ]
-    return found, rows[0]["total"] if rows else 0
+    return found, total
 
 
 async def _holder(db: Database, actor: Actor, user_id: UUID | None) -> _Holder:

@@ -84,6 +84,8 @@ async def test_retire__as_prepared_and_signed__answers_with_a_certificate_that_v
     answer = await http.post(f"/api/carbon-wallet/{ada.user_id}/retirements", json=body, headers=as_user(ada))
 
     certificate = answer.json()["data"]
+    listed = await http.get(f"/api/carbon-wallet/{ada.user_id}/retirements", params={"page": 2}, headers=as_user(ada))
+    assert (listed.json()["data"], listed.json()["meta"]["pagination"]["total"]) == ([], 1)
     public = await http.get(f"/api/carbon-wallet/certificates/{certificate['id']}")
     page = await http.get(f"/api/carbon-wallet/certificates/{certificate['id']}/page")
     pdf = await http.get(f"/api/carbon-wallet/certificates/{certificate['id']}/pdf")

@@ -49,6 +49,7 @@ async def test_corrections__of_a_reading_corrected_twice__show_before_and_after(
     )  # fmt: skip
     assert found[0].before.temperature_c == Decimal("20.50")
     assert await seen(home.owner, limit=1, offset=1) == (found[1:], 2)
+    assert await seen(home.owner, limit=1, offset=2) == ([], 2)
     assert await seen(home.owner, since=NOON + timedelta(minutes=15)) == ([], 0)
     assert await seen(Actor(user_id=await make_user())) == ([], 0)
 

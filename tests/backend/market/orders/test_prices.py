@@ -58,6 +58,8 @@ async def test_list_prices__book_and_filled_offers__are_summed_up_by_interval(st
 
     assert (total, price.start, price.deals, price.energy_wh) == (1, stall.square.delivery_start, 3, 3_000)
     assert (price.opened, price.low, price.high, price.closed) == (240_000, 200_000, 300_000, 300_000)
+    behind_the_end = await list_prices(stall.db, _reach(stall), Resolution.INTERVAL, PageParams(2, 20))
+    assert behind_the_end == ([], 1)
     assert price.average == (1_000 * 240_000 + 500 * 200_000 + 1_500 * 300_000) // 3_000
 
 

@@ -125,6 +125,7 @@ async def test_statement__of_everybody__adds_up_to_the_ledger_to_the_last_micro_
         statement = await reading.statement(db, actor, DECEMBER)
         entries, total = await reading.entries(db, actor, DECEMBER, page=ALL)
         months, _ = await reading.months(db, actor, page=ALL)
+        assert await reading.months(db, actor, page=PageParams(9, 20)) == ([], len(months))
 
         assert statement.total.net_micro == await ledger_net(priced, person)
         assert statement.total.net_micro == sum(entry.amount_micro for entry in entries)
