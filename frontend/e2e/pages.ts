@@ -27,6 +27,14 @@ async function audited(page: Page): Promise<void> {
   await verdict.waitFor()
 }
 
+/** A certificate whose signature was checked. */
+const verdict = (page: Page) => page.getByText(/Checked in your browser/).waitFor()
+
+async function report(page: Page): Promise<void> {
+  await page.getByRole('tab', { name: 'Report' }).click()
+  await page.getByRole('region', { name: 'Shares by house' }).waitFor()
+}
+
 /** A bid that is filled in and shown for signing. */
 async function review(page: Page): Promise<void> {
   await page.getByLabel('Energy').fill('0.1')
@@ -46,6 +54,7 @@ export const PAGES: readonly ListedPage[] = [
   { name: 'verify-result', path: (stack) => `/verify?trade=${stack.trades[0] ?? ''}`, as: 'nobody', prepare: checked },
   { name: 'trade', path: (stack) => `/trades/${stack.trades[0] ?? ''}`, as: 'nobody' },
   { name: 'trade-checked', path: (stack) => `/trades/${stack.trades[0] ?? ''}`, as: 'anna', prepare: check },
+  { name: 'certificate', path: (stack) => `/certificates/${stack.certificateId}`, as: 'nobody', prepare: verdict },
   { name: 'welcome', path: () => '/welcome', as: 'anna' },
   { name: 'account', path: () => '/account', as: 'anna' },
   { name: 'dashboard', path: () => '/dashboard', as: 'anna' },
@@ -56,6 +65,8 @@ export const PAGES: readonly ListedPage[] = [
   { name: 'houses', path: () => '/houses', as: 'anna' },
   { name: 'house', path: (stack) => `/houses/${stack.people.anna.houseId ?? ''}`, as: 'anna' },
   { name: 'islands', path: () => '/islands', as: 'operator' },
+  { name: 'island', path: (stack) => `/islands/${stack.islandId}`, as: 'anna' },
+  { name: 'island-report', path: (stack) => `/islands/${stack.islandId}`, as: 'operator', prepare: report },
   { name: 'auditor', path: () => '/auditor', as: 'auditor', prepare: audited },
   { name: 'operator', path: () => '/operator', as: 'operator' },
   { name: 'operator-people', path: () => '/operator?view=people', as: 'operator' },

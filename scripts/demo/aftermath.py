@@ -102,9 +102,11 @@ async def spend(scene: Scene, earned: dict[str, int]) -> str:
     changes[giver.api.user_id] -= given_g
     changes[heir.api.user_id] += given_g
     with scene.screen.chapter("one wallet retires carbon, one gives some away, both by signature"):
-        certificate = await _send(richest, "retirements", retired_g, reason="Retired in the GridX demonstration")
+        certificate = await send_document(
+            richest, "retirements", retired_g, reason="Retired in the GridX demonstration"
+        )
         expect(certificate["intact"] is True, "the certificate is intact", certificate)
-        await _send(giver, "transfers", given_g, recipient=heir.wallet.address)
+        await send_document(giver, "transfers", given_g, recipient=heir.wallet.address)
         for home in (richest, giver, heir):
             wallet = (await home.api.get(f"/api/carbon-wallet/{home.api.user_id}")).data
             wanted = earned.get(home.api.user_id, 0) + changes[home.api.user_id]
@@ -113,7 +115,7 @@ async def spend(scene: Scene, earned: dict[str, int]) -> str:
     return str(certificate["verifyUrl"])
 
 
-async def _send(household: Household, what: str, grams: int, **fields: str) -> dict[str, Any]:
+async def send_document(household: Household, what: str, grams: int, **fields: str) -> dict[str, Any]:
     """Have a document prepared, sign its typed data with the wallet, and send it."""
     path = f"/api/carbon-wallet/{household.api.user_id}/{what}"
     order = {"account": household.wallet.address, "carbonKg": f"{Decimal(grams) / 1000}", **fields}

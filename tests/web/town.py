@@ -2,7 +2,8 @@
 """A small community with a past, for the tests of the web app: people with fixed wallets, houses, readings, trades.
 
 Anna, Ben and Carla have signed in, own a house each with an enrolled meter and have traded; Dora's wallet and meter are
-enrolled and she was never here. The operator and the auditor sign in by e-mail.
+enrolled and she was never here. Ben has retired carbon, and the community was an island for a while. The
+operator and the auditor sign in by e-mail.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from scripts.demo.scene import Household, Scene, until
 from scripts.demo.screen import Screen
 from scripts.demo.story import key_of
 from scripts.stack import Stack
+from tests.web.documents import live_through_island, retire
 
 MINUTES = 15
 HISTORY = timedelta(hours=30)
@@ -52,6 +54,8 @@ class Town:
 
     scene: Scene
     auditor_id: str = ""
+    island_id: str = ""
+    certificate_id: str = ""
 
     def as_json(self, stack: Stack) -> dict[str, Any]:
         """Addresses, keys and ids."""
@@ -75,6 +79,8 @@ class Town:
             "operator": {"email": OPERATOR, "password": PASSWORD},
             "auditor": {"email": AUDITOR, "password": PASSWORD, "userId": self.auditor_id},
             "trades": [trade.trade_id for trade in self.scene.trades],
+            "islandId": self.island_id,
+            "certificateId": self.certificate_id,
         }
 
 
@@ -127,6 +133,8 @@ async def settle(stack: Stack, transport: httpx.AsyncBaseTransport, node: httpx.
         await settle_in(household)
         await upload(scene, household)
     await _trade(scene)
+    town.island_id = await live_through_island(scene, Wallet(wallet_key("Otto")), Api(stack.api_url, transport))
+    town.certificate_id = await retire(scene.households[NAMES.index("Ben")])
     return town
 
 

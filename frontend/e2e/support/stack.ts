@@ -24,6 +24,10 @@ export interface Stack {
   operator: { email: string; password: string }
   auditor: { email: string; password: string; userId: string }
   trades: string[]
+  /** An island that is over. */
+  islandId: string
+  /** Of carbon that Ben has retired. */
+  certificateId: string
   control: number
   pid: number
 }
