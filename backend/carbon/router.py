@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP edge of the carbon ledger: wallets, spending, certificates and the public leaderboard."""
 
+import asyncio
 from datetime import date
 from typing import Annotated
 from uuid import UUID
@@ -137,7 +138,7 @@ async def get_certificate_page(document_id: UUID, request: Request, db: Db) -> H
 )
 async def get_certificate_pdf(document_id: UUID, request: Request, db: Db) -> Response:
     """The certificate as a PDF. Public."""
-    content = certificates.pdf(await _certificate(document_id, request, db))
+    content = await asyncio.to_thread(certificates.pdf, await _certificate(document_id, request, db))
     name = f'inline; filename="carbon-retirement-{document_id}.pdf"'
     return Response(content, media_type="application/pdf", headers={"Content-Disposition": name})
 

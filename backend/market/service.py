@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The verbs of the market that other parts call: post a trade, show one, list them."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -96,7 +97,7 @@ async def export_trades(db: Database, service_db: Database, wanted: TradeListing
     trades, total = await list_trades(db, service_db, wanted, PageParams(1, EXPORTED))
     if total > EXPORTED:
         raise ExportTooLarge(trades=total, most=EXPORTED)
-    return papers.csv_of(trades)
+    return await asyncio.to_thread(papers.csv_of, trades)
 
 
 async def list_submissions(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP edge of disaster mode: islands, their allocations, queue and report. Equipment is in `equipment_router`."""
 
+import asyncio
 from typing import Annotated
 from uuid import UUID
 
@@ -173,7 +174,8 @@ async def get_report(island_id: UUID, actor: Operator, service_db: ServiceDb) ->
 async def get_report_csv(island_id: UUID, actor: Operator, service_db: ServiceDb) -> Response:
     """Who got what and why: a line for each house and interval."""
     made = await service.report(service_db, island_id, actor=actor)
-    return _file(service.as_csv(made).encode(), "text/csv; charset=utf-8", f"island-{island_id}.csv")
+    content = await asyncio.to_thread(service.as_csv, made)
+    return _file(content.encode(), "text/csv; charset=utf-8", f"island-{island_id}.csv")
 
 
 def _prepared(chain: Chain, document: Document, community: int) -> PreparedOut:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP edge of settlement: statements, the imbalance rule, deliveries of a trade before and after corrections."""
 
+import asyncio
 from typing import Annotated
 from uuid import UUID
 
@@ -69,7 +70,8 @@ async def get_csv(month: OfMonth, actor: OrgScope, db: Db, user_id: OfUser = Non
     entries, total = await reading.entries(db, actor, month, user_id=user_id, page=everything)
     if total > len(entries):
         raise StatementTooLong(entries=total, limit=reading.MOST_ENTRIES)
-    return _file(papers.csv_of(statement, entries).encode(), f"statement-{month}.csv", "text/csv; charset=utf-8")
+    content = await asyncio.to_thread(papers.csv_of, statement, entries)
+    return _file(content.encode(), f"statement-{month}.csv", "text/csv; charset=utf-8")
 
 
 @router.get(
@@ -80,7 +82,8 @@ async def get_csv(month: OfMonth, actor: OrgScope, db: Db, user_id: OfUser = Non
 async def get_pdf(month: OfMonth, actor: OrgScope, db: Db, user_id: OfUser = None) -> Response:
     """The statement on paper."""
     statement = await reading.statement(db, actor, month, user_id=user_id)
-    return _file(papers.pdf_of(statement, made_at=utc_now()), f"statement-{month}.pdf", "application/pdf")
+    content = await asyncio.to_thread(papers.pdf_of, statement, made_at=utc_now())
+    return _file(content, f"statement-{month}.pdf", "application/pdf")
 
 
 @router.get("/imbalance")

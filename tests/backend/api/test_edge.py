@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What surrounds every request: envelope, headers, limits of size and rate, health, metrics, documentation."""
 
+import asyncio
 import base64
 import hashlib
+import threading
 
 import pytest
 
+from backend.market import papers
 from tests.backend.api.conftest import Site
 
 
@@ -109,6 +112,23 @@ async def test_get__over_the_limit__is_told_to_wait(site: Site) -> None:
 
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+async def test_file__while_it_is_made__other_requests_are_answered(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, begun, others_answered = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def patient(trades: object) -> str:
+        loop.call_soon_threadsafe(begun.set)
+        return "made" if others_answered.wait(5) else "kept others waiting"
+
+    monkeypatch.setattr(papers, "csv_of", patient)
+    making = asyncio.create_task(site.client.get("/api/energy-trades/export"))
+    await begun.wait()
+
+    other = await site.client.get("/health")
+    others_answered.set()
+
+    assert (other.status_code, (await making).text) == (200, "made")
 
 
 async def test_health__all_up__says_so_for_each_part(site: Site) -> None:
