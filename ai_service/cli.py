@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from ai_service import cli_models
+from ai_service import cli_models, cli_register
 from ai_service.cli_backtest import backtest, report
 from ai_service.cli_bench import bench
 
@@ -17,7 +17,7 @@ def main() -> None:
 
 main.add_command(backtest)
 main.add_command(report)
-for command in (*cli_models.COMMANDS, bench):
+for command in (*cli_models.COMMANDS, *cli_register.COMMANDS, bench):
     main.add_command(command)
 
 

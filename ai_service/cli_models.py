@@ -84,7 +84,7 @@ def train(name: str, promoting: bool, **options: Any) -> None:
                 )
             except Refusal as refusal:
                 refused = told(refusal)
-        _say(_told(version) | ({"promotion": refused or "in use"} if promoting else {}))
+        say(_told(version) | ({"promotion": refused or "in use"} if promoting else {}))
 
 
 @click.command()
@@ -98,7 +98,7 @@ def promote(name: str, number: int | None) -> None:
     with refusals_told():
         settings = TrainingSettings()
         margin, days = settings.promotion_margin, settings.promotion_days
-        _say(_told(learning.promote(settings.registry(), name, number, margin=margin, least_days=days)))
+        say(_told(learning.promote(settings.registry(), name, number, margin=margin, least_days=days)))
 
 
 @click.command()
@@ -108,7 +108,7 @@ def rollback(name: str) -> None:
     from ai_service.training.settings import TrainingSettings
 
     with refusals_told():
-        _say(_told(TrainingSettings().registry().roll_back(name)))
+        say(_told(TrainingSettings().registry().roll_back(name)))
 
 
 @click.command()
@@ -135,7 +135,7 @@ def models(name: str | None) -> None:
         beside = [asdict(each) for each in optional.listed()]
         for extra in beside:
             click.echo(f" {extra['name']}: {extra['skipped'] or 'takes part'}")
-        _say({"models": listed, "optional": beside})
+        say({"models": listed, "optional": beside})
 
 
 @click.command("predict-batch")
@@ -173,7 +173,7 @@ def predict_batch(name: str, path: Path, folder: Path, engine: str, workers: int
             shard=shard,
             progress=lambda count, total: bar.update(task, completed=count, total=total),
         )
-    _say({"model": model.version.label, **asdict(done), "seconds": round(done.seconds, 2), "rate": round(done.rate, 1)})
+    say({"model": model.version.label, **asdict(done), "seconds": round(done.seconds, 2), "rate": round(done.rate, 1)})
 
 
 @click.command()
@@ -188,7 +188,7 @@ def drift(name: str, **options: Any) -> None:
         settings = TrainingSettings()
         houses = _readings(settings, _entry(name, options))
         verdict = watching.watch(settings.registry(), name, houses, settings.alerts())
-        _say(watching.as_json(name, verdict))
+        say(watching.as_json(name, verdict))
 
 
 @click.command()
@@ -198,7 +198,7 @@ def alerts(count: int) -> None:
     from ai_service.training.settings import TrainingSettings
 
     with refusals_told():
-        _say({"alerts": TrainingSettings().alerts().newest(count)})
+        say({"alerts": TrainingSettings().alerts().newest(count)})
 
 
 @contextmanager
@@ -207,7 +207,7 @@ def refusals_told() -> Iterator[None]:
     try:
         yield
     except Refusal as refused:
-        _say({"error": told(refused)})
+        say({"error": told(refused)})
         sys.exit(2)
 
 
@@ -250,7 +250,8 @@ def _told(version: Version) -> dict[str, Any]:
     }
 
 
-def _say(answer: dict[str, Any]) -> None:
+def say(answer: dict[str, Any]) -> None:
+    """The last line of a command."""
     click.echo(json.dumps(answer, default=str))
 
 

@@ -166,6 +166,36 @@ class RegisterAway(Unavailable):
     title = "The register of models does not answer"
 
 
+class RegisterBusy(Refusal):
+    """Versions are being removed, restored, backed up or brought into use by somebody else."""
+
+    status = 409
+    code = "model.register_busy"
+    title = "Somebody else is at work on the versions of the register; try again in a moment"
+
+
+class StoreUnknown(Invalid):
+    """Files of models lie in a folder or in an S3 store."""
+
+    code = "model.store_unknown"
+    title = "Files of models lie in a folder or at s3://bucket/path"
+
+
+class ObjectStoreAway(Unavailable):
+    """The object store does not answer in time, or lets nobody in."""
+
+    code = "model.store_away"
+    title = "The object store with the files of models does not answer"
+
+
+class VersionKept(Refusal):
+    """The version is in use."""
+
+    status = 409
+    code = "model.version_in_use"
+    title = "A version in use is not removed"
+
+
 class PromotionRefused(Refusal):
     """The version is not better than what is in use, by the margin, on days that neither had learned from."""
 

@@ -18,22 +18,22 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import structlog
 from prometheus_client import Counter, Gauge
 
 from ai_service.alerts import Alerts
-from ai_service.forecasting import artifact, errors, stores, versions
+from ai_service.forecasting import artifact, database, errors, stores, versions
 from ai_service.forecasting.versions import Facts, Model, Version
 
 if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
 log = structlog.get_logger()
@@ -47,11 +47,14 @@ LOADS = Counter("gridx_ai_model_loads_total", "Models asked for, by where they c
 
 
 class Registry:
-    """See the module. `url` is MLflow's address of the database, `root` a folder or an object store (`s3://…`)."""
+    """See the module. `url` is the address of the database, `root` where files lie: see stores.opened.
+
+    `url` (driver named) and `store` are for those that copy the whole register.
+    """
 
     def __init__(self, url: str, root: str | Path, *, held: int = HELD, alerts: Alerts | None = None) -> None:
-        self._url = stores.address(url)
-        self._root = stores.root(root)
+        self.url = database.address(url)
+        self.store = stores.opened(root)
         self._held: OrderedDict[tuple[str, int], Model] = OrderedDict()
         self._most = held
         self._alerts = alerts or Alerts()
@@ -67,29 +70,30 @@ class Registry:
         with self._asked() as client, tempfile.TemporaryDirectory(prefix="gridx-model-") as scratch:
             folder = Path(scratch) / "model"
             sha256 = artifact.write(trained, folder)
-            source = f"{self._root}/{name}/{uuid4().hex}"
-            stores.store(folder, source)
+            place = stores.new_place(_safe(name))
+            self.store.put(folder, place)
             experiment = self._experiment(client)
             run = client.create_run(experiment, run_name=name)
             for figure, value in facts.figures.items():
                 client.log_metric(run.info.run_id, figure, value)
             client.set_terminated(run.info.run_id)
             self._name(client, name)
-            made = client.create_model_version(
-                name, source=source, run_id=run.info.run_id, tags={"sha256": sha256, "facts": versions.packed(facts)}
-            )
-            return versions.of_mlflow(made)
+            told = {"sha256": sha256, "facts": versions.packed(facts)}
+            source = f"{self.store.root}/{place}"
+            made = client.create_model_version(name, source=source, run_id=run.info.run_id, tags=told)
+            return self._version(made)
 
     def names(self) -> list[str]:
         """Names of models, in order."""
         with self._asked() as client:
-            return sorted(each.name for each in client.search_registered_models(max_results=LISTED))
+            return sorted(each.name for each in _every(client.search_registered_models))
 
     def versions_of(self, name: str) -> list[Version]:
         """All versions of a model, newest first."""
+        mine = f"name = '{_safe(name)}'"
         with self._asked() as client:
-            found = client.search_model_versions(f"name = '{_safe(name)}'", max_results=LISTED)
-            return sorted((versions.of_mlflow(each) for each in found), key=lambda version: -version.number)
+            found = _every(client.search_model_versions, filter_string=mine, order_by=["version_number ASC"])
+            return [self._version(each) for each in found][::-1]
 
     def version(self, name: str, number: int) -> Version:
         """One version. Raises VersionUnknown."""
@@ -104,7 +108,7 @@ class Registry:
         if known is not None and monotonic() < known[0]:
             return known[1]
         try:
-            found = self._look_up(name)
+            found = self.looked_up(name)
         except errors.RegisterAway as away:
             if known is None:
                 raise
@@ -112,6 +116,42 @@ class Registry:
             found = known[1]
         self._in_use[name] = (monotonic() + LOOKED_UP_S, found)
         return found
+
+    def looked_up(self, name: str) -> Version:
+        """The version in use as the register has it now. Raises ModelUnknown, RegisterAway."""
+        from mlflow.exceptions import MlflowException
+
+        with self._asked() as client:
+            try:
+                return self._version(client.get_model_version_by_alias(name, IN_USE))
+            except MlflowException as problem:
+                if problem.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    raise errors.ModelUnknown(model=name) from None
+                raise
+
+    def once_in_use(self, name: str) -> list[Version]:
+        """Versions that were in use and not withdrawn, the latest first."""
+        been = [each for each in self.versions_of(name) if each.promoted_at and not each.withdrawn_at]
+        return sorted(been, key=lambda each: each.promoted_at or "", reverse=True)
+
+    def remove(self, version: Version) -> None:
+        """Remove a version for ever, its files last. Raises VersionKept for the one in use.
+
+        Whoever removes holds the register alone: `with database.held(registry.url, alone=True)`.
+        """
+        try:
+            current: Version | None = self.looked_up(version.name)
+        except errors.ModelUnknown:
+            current = None
+        if current is not None and current.number == version.number:
+            raise errors.VersionKept(model=version.name, version=version.number)
+        with self._asked() as client:
+            run = client.get_model_version(version.name, str(version.number)).run_id
+            client.delete_model_version(version.name, str(version.number))
+            if run is not None:
+                client.delete_run(run)
+        self.store.remove(version.place)
+        log.info("registry.removed", model=version.name, version=version.number)
 
     def forget(self) -> None:
         """Look everything up anew: what is in use, and files that were damaged."""
@@ -125,9 +165,9 @@ class Registry:
 
     def promote(self, name: str, number: int) -> Version:
         """Bring a version into use, once its files proved readable. Whether it should be is judged in training/."""
-        chosen = self.version(name, number)
-        stores.read(chosen.source, sha256=chosen.sha256)
-        with self._asked() as client:
+        with self._asked() as client, database.held(self.url, alone=False):
+            chosen = self.version(name, number)
+            stores.read(self.store, chosen.place, sha256=chosen.sha256)
             client.set_model_version_tag(name, str(number), "promotedAt", _now())
             client.delete_model_version_tag(name, str(number), "withdrawnAt")
             client.set_registered_model_alias(name, IN_USE, str(number))
@@ -137,11 +177,11 @@ class Registry:
 
     def roll_back(self, name: str) -> Version:
         """Withdraw the version in use; the one before it comes back. Raises ModelUnknown, NothingToRollBackTo."""
-        current = self._look_up(name)
-        earlier = [each for each in self._once_in_use(name) if each.number != current.number]
-        if not earlier:
-            raise errors.NothingToRollBackTo(model=name, version=current.number)
-        with self._asked() as client:
+        with self._asked() as client, database.held(self.url, alone=False):
+            current = self.looked_up(name)
+            earlier = [each for each in self.once_in_use(name) if each.number != current.number]
+            if not earlier:
+                raise errors.NothingToRollBackTo(model=name, version=current.number)
             client.set_registered_model_alias(name, IN_USE, str(earlier[0].number))
             client.set_model_version_tag(name, str(current.number), "withdrawnAt", _now())
         self._in_use.pop(name, None)
@@ -177,7 +217,7 @@ class Registry:
         if key in self._damaged:
             raise errors.ArtifactDamaged(model=version.name, version=version.number)
         try:
-            trained = stores.read(version.source, sha256=version.sha256)
+            trained = stores.read(self.store, version.place, sha256=version.sha256)
         except errors.ArtifactDamaged as damaged:
             self._damaged.add(key)
             self._alerts.tell(damaged.code, model=version.name, version=version.number, problem=damaged.message)
@@ -193,7 +233,7 @@ class Registry:
         return model
 
     def _last_good(self, current: Version, damaged: errors.ArtifactDamaged) -> Model:
-        for earlier in self._once_in_use(current.name):
+        for earlier in self.once_in_use(current.name):
             if earlier.number == current.number:
                 continue
             try:
@@ -204,25 +244,12 @@ class Registry:
             return self._hold((current.name, current.number), instead)
         raise damaged
 
-    def _once_in_use(self, name: str) -> list[Version]:
-        """Versions that were in use and not withdrawn, the latest first."""
-        been = [each for each in self.versions_of(name) if each.promoted_at and not each.withdrawn_at]
-        return sorted(been, key=lambda each: each.promoted_at or "", reverse=True)
-
-    def _look_up(self, name: str) -> Version:
-        from mlflow.exceptions import MlflowException
-
-        with self._asked() as client:
-            try:
-                return versions.of_mlflow(client.get_model_version_by_alias(name, IN_USE))
-            except MlflowException as problem:
-                if problem.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-                    raise errors.ModelUnknown(model=name) from None
-                raise
+    def _version(self, found: ModelVersion) -> Version:
+        return versions.of_mlflow(found, root=self.store.root)
 
     def _experiment(self, client: MlflowClient) -> str:
         found = client.get_experiment_by_name("forecasting")
-        return str(found.experiment_id if found else client.create_experiment("forecasting", self._root))
+        return str(found.experiment_id if found else client.create_experiment("forecasting", self.store.root))
 
     def _name(self, client: MlflowClient, name: str) -> None:
         from mlflow.exceptions import MlflowException
@@ -242,7 +269,7 @@ class Registry:
         try:
             with self._lock:
                 if self._client is None:
-                    self._client = stores.connect(self._url)
+                    self._client = database.connect(self.url)
             yield self._client
         except SQLAlchemyError as problem:
             raise errors.RegisterAway(str(problem).splitlines()[0]) from problem
@@ -250,6 +277,17 @@ class Registry:
             if problem.error_code in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"):
                 raise errors.RegisterAway(problem.message.splitlines()[0]) from problem
             raise
+
+
+def _every(search: Callable[..., Any], **asked: Any) -> Iterator[Any]:
+    """All that a search of MLflow finds, page by page."""
+    token = None
+    while True:
+        page = search(**asked, max_results=LISTED, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
 
 
 def _safe(name: str) -> str:

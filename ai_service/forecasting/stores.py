@@ -1,94 +1,129 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the register keeps things: MLflow's tables in a database, files in a folder or an object store."""
+"""Where files of models lie: a place `<name>/<id>` for each version, in a folder.
+
+A place appears complete or not at all, and its files are never changed.
+"""
 
 from __future__ import annotations
 
-import logging
 import os
+import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
-from ai_service.forecasting import artifact
+from ai_service.forecasting import artifact, errors
 
-if TYPE_CHECKING:
-    from mlflow.tracking import MlflowClient
-
-MIGRATION_LOCK = 7_305_211  # an advisory lock: one process at a time makes MLflow's tables
+OURS = re.compile(r"[^/]+/[0-9a-f]{32}(\.new|\.gone)?")  # whatever else lies in the folder is somebody else's
 
 
-def address(url: str) -> str:
-    """MLflow's address of a PostgreSQL database, driver named."""
-    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Files of a version, or what is left of some."""
+
+    place: str
+    changed_at: datetime
 
 
-def root(place: str | Path) -> str:
-    """A folder or an object store as an address."""
-    return str(place) if "://" in str(place) else Path(place).resolve().as_uri()
+class Store(Protocol):
+    """Files by place. Every method blocks; ObjectStoreAway where it is not on this machine and does not answer."""
+
+    root: str
+
+    def put(self, folder: Path, place: str) -> None:
+        """Copy the files of a folder to a place that is free."""
+
+    def get(self, place: str, folder: Path) -> None:
+        """Copy the files of a place into an empty folder. Raises ArtifactDamaged when there is none."""
+
+    def remove(self, place: str) -> None:
+        """Remove the files of a place; nothing happens when there is none."""
+
+    def places(self) -> Iterator[Placed]:
+        """Every place that was made by `new_place`, also half written ones."""
 
 
-def connect(url: str) -> MlflowClient:
-    """A client that has asked once; MLflow's tables are made by one process at a time, and it reports nothing home."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOL_SIZE", "2")
-    os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOL_PRE_PING", "true")
-    from mlflow.tracking import MlflowClient
-    from sqlalchemy import create_engine, text
-
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-
-    def connected() -> MlflowClient:
-        client = MlflowClient(tracking_uri=url, registry_uri=url)
-        client.search_registered_models(max_results=1)
-        return client
-
-    if not url.startswith("postgresql"):
-        return connected()
-    engine = create_engine(url)
-    try:
-        with engine.connect() as connection:
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
-            return connected()
-    finally:
-        engine.dispose()
+def opened(root: str | Path) -> Store:
+    """The store of a folder. Raises StoreUnknown for another kind of address."""
+    parts = urlsplit(str(root))
+    if parts.scheme == "file":
+        return FolderStore(Path(unquote(parts.path)))
+    if "://" not in str(root):
+        return FolderStore(Path(root))
+    raise errors.StoreUnknown(scheme=parts.scheme)
 
 
-def store(folder: Path, target: str) -> None:
-    """Copy a folder to `target`; in a file system the name appears when everything is on disk."""
-    path = local_path(target)
-    if path is None:
-        _remote(target).log_artifacts(str(folder))
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(path.name + ".new")
-    shutil.copytree(folder, half)
-    _flush(half)
-    half.rename(path)
+def new_place(name: str) -> str:
+    """A place that nobody has."""
+    return f"{name}/{uuid4().hex}"
 
 
-def read(source: str, *, sha256: str) -> Any:
-    """The model that lies at `source`. Raises ArtifactDamaged."""
-    path = local_path(source)
-    if path is not None:
-        return artifact.read(path, sha256=sha256)
+def place_of(source: str) -> str:
+    """The place that an address ends with; what stands before it is where the store was when it was written."""
+    return "/".join(source.rstrip("/").split("/")[-2:])
+
+
+def read(store: Store, place: str, *, sha256: str) -> Any:
+    """The model of a place. Raises ArtifactDamaged, ObjectStoreAway."""
+    if isinstance(store, FolderStore):
+        return artifact.read(store.path(place), sha256=sha256)
     with tempfile.TemporaryDirectory(prefix="gridx-model-") as scratch:
-        _remote(source).download_artifacts("", dst_path=scratch)
+        store.get(place, Path(scratch))
         return artifact.read(Path(scratch), sha256=sha256)
-
-
-def _remote(target: str) -> Any:
-    """MLflow's access to an object store; it needs that store's own client library."""
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-    return get_artifact_repository(target)
 
 
 def local_path(source: str) -> Path | None:
     """The folder that an address names, or None for an object store."""
     parts = urlsplit(source)
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+
+class FolderStore:
+    """Places as folders of a file system."""
+
+    def __init__(self, root: Path) -> None:
+        self._folder = root.resolve()
+        self.root = self._folder.as_uri()
+
+    def path(self, place: str) -> Path:
+        """The folder of a place."""
+        return self._folder / place
+
+    def put(self, folder: Path, place: str) -> None:
+        """The name appears when everything is on disk."""
+        path = self.path(place)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half = path.with_name(path.name + ".new")
+        shutil.copytree(folder, half)
+        _flush(half)
+        half.rename(path)
+
+    def get(self, place: str, folder: Path) -> None:
+        """See Store."""
+        if not self.path(place).is_dir():
+            raise errors.ArtifactDamaged("There are no files", place=place)
+        shutil.copytree(self.path(place), folder, dirs_exist_ok=True)
+
+    def remove(self, place: str) -> None:
+        """The name goes first, so that nothing is ever half removed under it."""
+        path = self.path(place)
+        going = path.with_name(path.name + ".gone")
+        if path.is_dir():
+            path.rename(going)
+        shutil.rmtree(going, ignore_errors=True)
+
+    def places(self) -> Iterator[Placed]:
+        """See Store."""
+        for path in sorted(self._folder.glob("*/*")):
+            place = path.relative_to(self._folder).as_posix()
+            if path.is_dir() and OURS.fullmatch(place):
+                yield Placed(place, datetime.fromtimestamp(path.stat().st_mtime, UTC))
 
 
 def _flush(folder: Path) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ai_service.forecasting import stores
+
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
@@ -28,7 +30,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A registered version."""
+    """A registered version; its files lie at `source`."""
 
     name: str
     number: int
@@ -38,6 +40,11 @@ class Version:
     registered_at: datetime
     promoted_at: str | None
     withdrawn_at: str | None
+
+    @property
+    def place(self) -> str:
+        """Where its files lie in the register's store."""
+        return stores.place_of(self.source)
 
     @property
     def label(self) -> str:
@@ -57,8 +64,8 @@ class Model:
     fallback_for: int | None = None
 
 
-def of_mlflow(found: ModelVersion) -> Version:
-    """A version as MLflow tells of it."""
+def of_mlflow(found: ModelVersion, *, root: str) -> Version:
+    """A version as MLflow tells of it; the store may have moved to `root` since it was registered."""
     facts = json.loads(found.tags["facts"])
     until = datetime.fromisoformat(facts.pop("trained_until"))
     return Version(
@@ -66,7 +73,7 @@ def of_mlflow(found: ModelVersion) -> Version:
         number=int(found.version),
         facts=Facts(trained_until=until, **facts),
         sha256=found.tags["sha256"],
-        source=str(found.source),
+        source=f"{root}/{stores.place_of(str(found.source))}",
         registered_at=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
         promoted_at=found.tags.get("promotedAt"),
         withdrawn_at=found.tags.get("withdrawnAt"),

@@ -30,6 +30,7 @@ class TrainingSettings(BaseSettings):
     models_url: SecretStr | None = Field(default=None, description="database of the register, as gridx_models")
     models_folder: str = Field(default=".gridx/models", description="files of models: a folder or an object store")
     models_held: int = Field(default=HELD, ge=1, description="models in memory")
+    models_kept: int = Field(default=5, ge=1, description="versions that stay beside the one in use: see pruning.py")
     redis_url: str | None = Field(default=None, validation_alias="REDIS_URL")
 
     backend_url: str = Field(default="http://127.0.0.1:3001", description="where readings of houses are asked")

@@ -2,7 +2,7 @@
 """The Celery edge of training: translate, call one verb, return. Every task may be repeated.
 
 `ai.keep_up` is periodic: it trains what the plan names and was trained `retrain_days` ago or never, promotes what is
-better, and watches the rest for drift; what drifted is trained anew at once.
+better, and watches the rest for drift; what drifted is trained anew at once. Then versions that nobody needs go.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ai_service.errors import Refusal, Unavailable
 from ai_service.forecasting import errors
 from ai_service.forecasting.registry import Registry
 from ai_service.forecasting.versions import Version
-from ai_service.training import batch, engines, learning, plans, sources, watching
+from ai_service.training import batch, engines, learning, plans, pruning, sources, watching
 from ai_service.training.settings import TrainingSettings
 
 log = structlog.get_logger()
@@ -80,7 +80,16 @@ def keep_up() -> dict[str, str]:
         except Refusal as refused:
             log.warning("training.refused", model=entry.name, code=refused.code, reason=refused.message)
             told[entry.name] = refused.code
+    _prune(settings, now=now)
     return told
+
+
+def _prune(settings: TrainingSettings, *, now: datetime) -> None:
+    """What stays for now is told, and goes at the next round."""
+    try:
+        pruning.prune(_registry(settings), keep=settings.models_kept, now=now)
+    except Refusal as refused:
+        log.warning("training.not_pruned", code=refused.code, reason=refused.message)
 
 
 def _kept_up(settings: TrainingSettings, entry: plans.Entry, *, now: datetime) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ai_service.alerts import Alerts
-from ai_service.forecasting import stores
+from ai_service.forecasting import database
 from ai_service.forecasting.registry import Registry
 from tests.support.databases import Cluster
 
@@ -23,7 +23,7 @@ NUMBERS = count(1)
 def models_template(cluster: Cluster) -> str:
     """A database with MLflow's tables, made once."""
     cluster.server.psql(f"CREATE DATABASE {TEMPLATE} OWNER gridx_models")
-    stores.connect(stores.address(cluster.server.url("models", TEMPLATE)))
+    database.connect(database.address(cluster.server.url("models", TEMPLATE)))
     cluster.server.psql(
         f"ALTER DATABASE {TEMPLATE} ALLOW_CONNECTIONS false",
         f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{TEMPLATE}'",

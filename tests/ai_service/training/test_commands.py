@@ -81,6 +81,12 @@ def test_commands__no_register_set__say_which_setting_is_missing(call, monkeypat
     assert (status, said["error"]["code"]) == (2, "model.register_not_set")
 
 
+def test_prune__one_version_in_use__stays(call, trained):
+    status, said = call("prune", "--keep", "1")
+
+    assert (status, said) == (0, {"versions": [], "nameless": [], "kept": 1})
+
+
 def test_alerts__one_was_raised__is_shown(call, redis_url):
     Alerts(redis_url).tell("model.drift", model=NAME)
 

@@ -5,36 +5,14 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-import numpy as np
 import pytest
 
 from ai_service.alerts import Alerts
-from ai_service.forecasting import artifact, errors, served
+from ai_service.forecasting import artifact, errors
 from ai_service.forecasting.registry import Registry
 from ai_service.forecasting.stores import local_path
-from ai_service.forecasting.versions import Facts
-
-FACTS = Facts(
-    data_hash="d" * 16,
-    code_version="1.0.0+c",
-    chosen="ridge",
-    trained_until=datetime(2024, 6, 1, tzinfo=UTC),
-    step_s=3600,
-    steps=24,
-    figures={"mase": 0.5, "mae": 1.25},
-    notes={"testDays": 14},
-)
-
-
-def forecast_of(level):
-    """The smallest model that can be stored."""
-    return served.Forecast(np.full((24, 3), float(level)), origin=0, model="ridge", findings=())
-
-
-def level_of(model):
-    return model.trained.quantiles[0, 0]
+from tests.ai_service.training.versions import FACTS, forecast_of, level_of, make_versions
 
 
 def spoil(version):
@@ -66,9 +44,7 @@ def test_promote__a_version__is_what_another_process_loads(registry, models_url,
 
 
 def test_roll_back__two_promoted__brings_the_first_back_and_withdraws_the_second(registry):
-    for level in (1, 2):
-        registry.register("homes", forecast_of(level), FACTS)
-        registry.promote("homes", level)
+    make_versions(registry, "homes", 2, used=(1, 2))
 
     back = registry.roll_back("homes")
 
@@ -90,9 +66,7 @@ def test_roll_back__only_one_was_ever_in_use__is_refused(registry):
 def test_load__the_version_in_use_is_damaged__last_good_version_answers_and_an_alert_is_raised(
     registry, models_url, folder, redis_url
 ):
-    for level in (1, 2):
-        registry.register("homes", forecast_of(level), FACTS)
-        registry.promote("homes", level)
+    make_versions(registry, "homes", 2, used=(1, 2))
     spoil(registry.version("homes", 2))
     alerts = Alerts(redis_url)
     fresh = Registry(models_url, folder, alerts=alerts)
@@ -114,9 +88,7 @@ def test_load__every_version_is_damaged__is_refused_by_name(registry, models_url
 
 
 def test_promote__damaged_files__is_refused_and_the_version_in_use_stays(registry):
-    for level in (1, 2):
-        registry.register("homes", forecast_of(level), FACTS)
-    registry.promote("homes", 1)
+    make_versions(registry, "homes", 2, used=(1,))
     spoil(registry.version("homes", 2))
 
     with pytest.raises(errors.ArtifactDamaged):

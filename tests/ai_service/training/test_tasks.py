@@ -21,6 +21,7 @@ from backend.core.clock import utc_now
 from tests.ai_service.conftest import SERVICE_KEY
 from tests.ai_service.forecasting.makers import START
 from tests.ai_service.training.houses import DAYS, make_houses, write_houses
+from tests.ai_service.training.versions import make_versions
 
 NAME = "homes-3600s-24h"
 
@@ -67,6 +68,17 @@ def test_keep_up__training_is_due_and_not_better__keeps_the_old_version(plan, mo
 
     assert told == {NAME: "model.not_better"}
     assert TrainingSettings().registry().in_use(NAME).number == 1
+
+
+def test_keep_up__versions_that_nobody_needs__are_removed_at_the_end_of_the_round(plan, monkeypatch):
+    monkeypatch.setenv("GRIDX_AI_MODELS_KEPT", "1")
+    tasks.keep_up()
+    registry = TrainingSettings().registry()
+    make_versions(registry, NAME, 2)
+
+    assert tasks.keep_up() == {NAME: "fresh"}
+
+    assert [version.number for version in registry.versions_of(NAME)] == [3, 1]
 
 
 def test_keep_up__readings_cannot_be_read__says_why_and_goes_on(plan, tmp_path):
