@@ -113,12 +113,13 @@ class Observer:
 
     async def _in_read_blocks(self, wanted: Sequence[bytes]) -> dict[bytes, Observation]:
         """The transactions that stand in blocks which were read before and are canonical still."""
-        held = {tx: block for tx in wanted if (block := self._block_of.get("0x" + tx.hex())) is not None}
+        places = {tx: self._block_of.get("0x" + tx.hex()) for tx in wanted}
+        held = {tx: self._cache[block_hash] for tx, block_hash in places.items() if block_hash is not None}
         if not held:
             return {}
-        tip = await self.reader.tip(sorted({self._cache[block].header.number for block in held.values()}))
+        tip = await self.reader.tip(sorted({block.header.number for block in held.values()}))
         canonical = {header.hash for header in tip.at.values() if header is not None}
-        return {tx: await self._mined(tx, self._cache[block], tip) for tx, block in held.items() if block in canonical}
+        return {tx: await self._mined(tx, block, tip) for tx, block in held.items() if block.header.hash in canonical}
 
     async def _ask(self, wanted: Sequence[bytes]) -> dict[bytes, Observation]:
         """Ask for each receipt, then check it against its block."""
@@ -158,7 +159,8 @@ class Observer:
             return {}
 
     async def _blocks(self, headers: Sequence[BlockHeader]) -> dict[bytes, _Verified]:
-        missing = [header for header in headers if header.hash not in self._cache]
+        blocks = {header.hash: self._cache[header.hash] for header in headers if header.hash in self._cache}
+        missing = [header for header in headers if header.hash not in blocks]
         address = self.reader.chain.contract_address
         for header, raw in zip(missing, await self.reader.block_receipts(missing), strict=True):
             ordered, _ = verified(raw, header)
@@ -166,10 +168,9 @@ class Observer:
             for log in contract_logs(ordered, header, address):
                 logs.setdefault(log.tx_index, []).append(log)
             positions = {receipt["transactionHash"].lower(): index for index, receipt in enumerate(ordered)}
-            self._cache[header.hash] = _Verified(header, ordered, positions, logs)
+            blocks[header.hash] = self._cache[header.hash] = _Verified(header, ordered, positions, logs)
             self._block_of |= dict.fromkeys(positions, header.hash)
-        blocks = {header.hash: self._cache[header.hash] for header in headers}
-        for block_hash in blocks:
+        for block_hash in blocks.keys() & self._cache.keys():  # others may have been forgotten while receipts were read
             self._cache.move_to_end(block_hash)
         held = sum(len(block.ordered) for block in self._cache.values())
         while held > _CACHED_TRANSACTIONS and len(self._cache) > 1:

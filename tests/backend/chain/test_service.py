@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ import rlp
 from sqlalchemy.exc import DBAPIError
 from trie import HexaryTrie
 
+from backend.chain import observer as observing
 from backend.chain import service
 from backend.chain.deployment import ensure_registered, read_deployment
 from backend.chain.errors import (
@@ -29,6 +31,7 @@ from backend.chain.errors import (
 from backend.chain.follower import FollowerOptions
 from backend.chain.identity import Likeness
 from backend.chain.observer import Observer
+from backend.chain.reader import Tip
 from backend.chain.types import TxState
 from backend.core.clock import utc_now
 from backend.core.crypto import keccak
@@ -187,6 +190,29 @@ async def test_observe_many__reorganised_since_the_blocks_were_read__believes_on
 
     assert {seen.state for seen in before.values()} == {TxState.MINED}
     assert [after[tx].state is TxState.MINED for tx in txs] == [True, True, False, False, False]
+
+
+async def test_observe__its_block_forgotten_for_others_meanwhile__still_answers(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observing, "_CACHED_TRANSACTIONS", 1)
+    first, second = _raw(stage.log.trades(1)), _raw(stage.log.trades(1))
+    stage.anvil.mine(10)  # far behind the last blocks, which are searched first
+    observer = Observer(stage.rpc, stage.chain)
+    await observer.observe(first)
+    tip = observer.reader.tip
+
+    async def while_another_asks(numbers: Sequence[int] = (), **named: Any) -> Tip:
+        if numbers:
+            monkeypatch.setattr(observer.reader, "tip", tip)
+            await observer.observe(second)
+        return await tip(numbers, **named)
+
+    monkeypatch.setattr(observer.reader, "tip", while_another_asks)
+
+    seen = await observer.observe(first)
+
+    assert seen.state is TxState.MINED
 
 
 async def test_take_recorder_lock__held_by_another__waits_for_its_end(stage: Stage) -> None:
