@@ -16,6 +16,7 @@ NONCE_COOKIE = "gridx_siwe"
 CSRF_COOKIE = "gridx_csrf"  # for our own scripts: comes and goes with the refresh cookie, says nothing about it
 CSRF_HEADER = "x-csrf-token"
 CLIENT_HEADER = "x-gridx-client"  # "browser": the refresh token goes into the cookie, not into the body
+MOST_OF_AGENT = 300
 _PATH = "/api/auth"
 _STRICT: Literal["strict"] = "strict"
 
@@ -65,6 +66,12 @@ def hand_out(
         csrf_token=csrf_of(tokens.refresh_token) if browser else None,
         user=UserOut.of(entered.user, entered.wallets),
     )
+
+
+def user_agent_of(request: Request) -> str | None:
+    """What the client calls itself, at most 300 printable characters; None when it does not say."""
+    told = "".join(filter(str.isprintable, request.headers.get("user-agent", ""))).strip()
+    return told[:MOST_OF_AGENT] or None
 
 
 def refresh_token_of(request: Request, in_body: str | None) -> tuple[str, bool]:

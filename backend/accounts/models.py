@@ -124,7 +124,7 @@ class Invitation(SQLModel, table=True):
 
 
 class RefreshToken(SQLModel, table=True):
-    """One refresh token; `family_id` is the session it belongs to, `used_at` its rotation."""
+    """One refresh token; `family_id` is the session it belongs to, `used_at` its rotation, `user_agent` who got it."""
 
     __tablename__ = "refresh_tokens"
 
@@ -136,6 +136,7 @@ class RefreshToken(SQLModel, table=True):
     expires_at: datetime = Field(sa_type=UtcDateTime)
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    user_agent: str | None = None
 
 
 class SiweNonce(SQLModel, table=True):

@@ -16,6 +16,7 @@ from backend.accounts.models import (
     ApiKey,
     Invitation,
     Membership,
+    RefreshToken,
     User,
     WalletNonce,
     WalletReplacement,
@@ -137,6 +138,8 @@ async def delete_user(db: Database, user_id: UUID, *, by: UUID, now: datetime) -
         await session.exec(delete(Membership).where(col(Membership.user_id) == user_id))
         await session.exec(delete(Invitation).where(col(Invitation.user_id) == user_id))
         await end_all(session, user_id, reason="user deleted", now=now)
+        tokens = update(RefreshToken).where(col(RefreshToken.user_id) == user_id)
+        await session.exec(tokens.values(user_agent=None))
         user.is_super_admin = False
         user.pseudonymise(now)
         await session.flush()

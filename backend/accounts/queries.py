@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import ARRAY, Text, text
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -94,15 +95,20 @@ async def living_sessions(session: AsyncSession, user_id: UUID, now: datetime) -
     living = func.count().filter(
         col(RefreshToken.used_at).is_(None), col(RefreshToken.revoked_at).is_(None), col(RefreshToken.expires_at) > now
     )
+    newest_first = aggregate_order_by(
+        col(RefreshToken.user_agent), col(RefreshToken.issued_at).desc(), col(RefreshToken.id).desc()
+    )
+    agent = func.array_agg(newest_first, type_=ARRAY(Text))[1]
     query = (
         select(RefreshToken.family_id, started, refreshed, func.max(RefreshToken.expires_at))
+        .add_columns(agent)
         .where(col(RefreshToken.user_id) == user_id)
         .group_by(col(RefreshToken.family_id))
         .having(living > 0)
         .order_by(refreshed.desc())
         .limit(MOST_SESSIONS)
     )
-    return [LivingSession(*row) for row in (await session.exec(query)).all()]
+    return [LivingSession(*row) for row in (await session.execute(query)).all()]
 
 
 async def newest_token(session: AsyncSession, family_id: UUID) -> RefreshToken:

@@ -171,6 +171,7 @@ class SessionOut(ApiModel):
     started_at: datetime
     refreshed_at: datetime
     expires_at: datetime
+    user_agent: str | None = Field(description="User-Agent header of the last sign-in or refresh; null: none was sent")
     is_current: bool
 
 

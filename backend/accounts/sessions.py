@@ -21,16 +21,24 @@ from backend.core.ids import uuid7
 REPEAT_WITHIN = timedelta(seconds=10)
 
 
-async def open_session(session: AsyncSession, accounts: Accounts, user_id: UUID, *, now: datetime) -> Tokens:
+async def open_session(
+    session: AsyncSession, accounts: Accounts, user_id: UUID, *, now: datetime, user_agent: str | None = None
+) -> Tokens:
     """A new family for the acting user."""
-    tokens = _issue(session, accounts, user_id, family_id=uuid7(), now=now)
+    tokens = _issue(session, accounts, user_id, family_id=uuid7(), now=now, user_agent=user_agent)
     await session.flush()
     await auditlog.record(session, "session.opened", now=now, user_id=user_id, subject=("session", tokens.session_id))
     return tokens
 
 
 async def refresh(
-    db: Database, accounts: Accounts, token: str, *, now: datetime, may_repeat: bool = False
+    db: Database,
+    accounts: Accounts,
+    token: str,
+    *,
+    now: datetime,
+    may_repeat: bool = False,
+    user_agent: str | None = None,
 ) -> tuple[User, Tokens, list[bytes]]:
     """The user, the next tokens and the open wallets; the given refresh token never works again.
 
@@ -56,7 +64,7 @@ async def refresh(
                 raise RefreshInvalid("The refresh token has expired; sign in again")
             current.used_at = now
             user = await queries.get_user(session, current.user_id)
-            tokens = _issue(session, accounts, user.id, family_id=current.family_id, now=now)
+            tokens = _issue(session, accounts, user.id, family_id=current.family_id, now=now, user_agent=user_agent)
             return user, tokens, (await queries.wallets_of(session, [user.id]))[user.id]
         await _end(session, current.user_id, current.family_id, reason="refresh token reused", now=now)
     raise RefreshReused
@@ -104,7 +112,15 @@ async def end_all(
     await outbox.add(session, SessionEnded(audience=user_id, session_id=None, reason=reason))
 
 
-def _issue(session: AsyncSession, accounts: Accounts, user_id: UUID, *, family_id: UUID, now: datetime) -> Tokens:
+def _issue(
+    session: AsyncSession,
+    accounts: Accounts,
+    user_id: UUID,
+    *,
+    family_id: UUID,
+    now: datetime,
+    user_agent: str | None,
+) -> Tokens:
     access, access_expires_at = accounts.signer.issue(user_id=user_id, session_id=family_id, now=now)
     secret = new_secret()
     stored = RefreshToken(
@@ -113,6 +129,7 @@ def _issue(session: AsyncSession, accounts: Accounts, user_id: UUID, *, family_i
         token_hash=hash_secret(secret),
         issued_at=now,
         expires_at=now + accounts.refresh_lifetime,
+        user_agent=user_agent,
     )
     session.add(stored)
     return Tokens(access, access_expires_at, secret, stored.expires_at, family_id)

@@ -107,6 +107,7 @@ async def register(
     *,
     call_contract: CallContract | None,
     now: datetime,
+    user_agent: str | None = None,
 ) -> SignedIn:
     """A user with e-mail and password, signed in; with a wallet only if that wallet signed too.
 
@@ -130,7 +131,7 @@ async def register(
     async with db.begin(Actor(user_id=user.id), **_naming(wallets)) as session:
         await _insert_user(session, user, now=now)
         await claim_addresses(session, user.id, wallets, now=now)
-        tokens = await open_session(session, accounts, user.id, now=now)
+        tokens = await open_session(session, accounts, user.id, now=now, user_agent=user_agent)
     return SignedIn(user, wallets, tokens)
 
 
@@ -151,7 +152,7 @@ async def _insert_user(session: AsyncSession, user: User, *, now: datetime) -> N
 
 
 async def sign_in_with_password(
-    db: Database, accounts: Accounts, *, email: str, password: str, now: datetime
+    db: Database, accounts: Accounts, *, email: str, password: str, now: datetime, user_agent: str | None = None
 ) -> SignedIn:
     """A session for e-mail and password; an unknown e-mail takes as long as a wrong password.
 
@@ -170,23 +171,31 @@ async def sign_in_with_password(
             raise WrongCredentials
         if fresh is not None:
             current.password_hash = fresh
-        tokens = await open_session(session, accounts, user.id, now=now)
+        tokens = await open_session(session, accounts, user.id, now=now, user_agent=user_agent)
         wallets = await queries.wallets_of(session, [user.id])
     return SignedIn(current, wallets[user.id], tokens)
 
 
 async def sign_in_with_wallet(
-    db: Database, accounts: Accounts, proof: WalletProof, *, call_contract: CallContract | None, now: datetime
+    db: Database,
+    accounts: Accounts,
+    proof: WalletProof,
+    *,
+    call_contract: CallContract | None,
+    now: datetime,
+    user_agent: str | None = None,
 ) -> SignedIn:
     """A session for the wallet's user; a wallet's first sign-in creates the user. Raises what `prove_wallet` raises."""
     address = await prove_wallet(db, accounts, proof, call_contract=call_contract, now=now)
     try:
-        return await _enter(db, accounts, address, now=now)
+        return await _enter(db, accounts, address, now=now, user_agent=user_agent)
     except WalletTaken:  # the same wallet signed in for the first time in another request a moment ago
-        return await _enter(db, accounts, address, now=now)
+        return await _enter(db, accounts, address, now=now, user_agent=user_agent)
 
 
-async def _enter(db: Database, accounts: Accounts, address: bytes, *, now: datetime) -> SignedIn:
+async def _enter(
+    db: Database, accounts: Accounts, address: bytes, *, now: datetime, user_agent: str | None
+) -> SignedIn:
     async with db.begin(sign_in_wallet=address.hex()) as session:
         wallet = await queries.open_wallet(session, address)
         if wallet is not None and wallet.user_id is not None:
@@ -198,6 +207,6 @@ async def _enter(db: Database, accounts: Accounts, address: bytes, *, now: datet
             await queries.act_as(session, user.id)
             await _insert_user(session, user, now=now)
             await claim_addresses(session, user.id, [address], now=now)
-        tokens = await open_session(session, accounts, user.id, now=now)
+        tokens = await open_session(session, accounts, user.id, now=now, user_agent=user_agent)
         wallets = await queries.wallets_of(session, [user.id])
     return SignedIn(user, wallets[user.id], tokens)

@@ -105,12 +105,13 @@ class Community:
 
 @dataclass(frozen=True, slots=True)
 class LivingSession:
-    """A session that can be refreshed: when it began, was refreshed last and ends if nobody refreshes it."""
+    """A session that can be refreshed: when it began, was refreshed last (and from what) and ends if nobody does."""
 
     id: UUID
     started_at: datetime
     refreshed_at: datetime
     expires_at: datetime
+    user_agent: str | None
 
 
 @dataclass(frozen=True, slots=True)

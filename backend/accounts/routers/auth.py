@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Request, Response
 
 from backend.accounts import service
-from backend.accounts.browser import NONCE_COOKIE, forget, hand_out, keep_nonce, refresh_token_of
+from backend.accounts.browser import NONCE_COOKIE, forget, hand_out, keep_nonce, refresh_token_of, user_agent_of
 from backend.accounts.config import NONCE_LIFETIME
 from backend.accounts.deps import AccountsConfig, Db, OptionalUser
 from backend.accounts.errors import (
@@ -63,14 +63,19 @@ async def register(
     if body.siwe_message is not None and body.siwe_signature is not None:
         proof = service.WalletProof(body.siwe_message, body.siwe_signature, request.cookies.get(NONCE_COOKIE))
     new = service.NewUser(body.name, body.email, body.password, body.role, body.wallet_address)
-    entered = await service.register(db, accounts, new, proof, call_contract=call, now=utc_now())
+    entered = await service.register(
+        db, accounts, new, proof, call_contract=call, now=utc_now(), user_agent=user_agent_of(request)
+    )
     return hand_out(request, response, accounts, entered)
 
 
 @router.post("/login", dependencies=_LIMITED, responses=refusals(WrongCredentials, TooMany))
 async def login(body: LoginIn, request: Request, response: Response, db: Db, accounts: AccountsConfig) -> TokensOut:
     """Sign in with e-mail and password. With `X-GridX-Client: browser` the refresh token comes as a cookie."""
-    entered = await service.sign_in_with_password(db, accounts, email=body.email, password=body.password, now=utc_now())
+    agent = user_agent_of(request)
+    entered = await service.sign_in_with_password(
+        db, accounts, email=body.email, password=body.password, now=utc_now(), user_agent=agent
+    )
     return hand_out(request, response, accounts, entered)
 
 
@@ -89,7 +94,9 @@ async def siwe_verify(
 ) -> TokensOut:
     """Sign in with a wallet; its first sign-in creates its user. The nonce is used up even when this fails."""
     proof = service.WalletProof(body.message, body.signature, request.cookies.get(NONCE_COOKIE))
-    entered = await service.sign_in_with_wallet(db, accounts, proof, call_contract=call, now=utc_now())
+    entered = await service.sign_in_with_wallet(
+        db, accounts, proof, call_contract=call, now=utc_now(), user_agent=user_agent_of(request)
+    )
     return hand_out(request, response, accounts, entered)
 
 
@@ -104,7 +111,9 @@ async def refresh(
     """The next tokens. The refresh token works once; a second use ends the session (a browser's cookie may be sent
     again within 10 s, as long as its successor was not used: a page that is left loses the answer)."""
     token, by_cookie = refresh_token_of(request, body.refresh_token if body is not None else None)
-    user, tokens, wallets = await service.refresh(db, accounts, token, now=utc_now(), may_repeat=by_cookie)
+    user, tokens, wallets = await service.refresh(
+        db, accounts, token, now=utc_now(), may_repeat=by_cookie, user_agent=user_agent_of(request)
+    )
     return hand_out(request, response, accounts, SignedIn(user, wallets, tokens), browser=by_cookie)
 
 

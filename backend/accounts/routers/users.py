@@ -126,6 +126,7 @@ async def list_sessions(principal: CurrentUser, db: Db) -> list[SessionOut]:
             started_at=one.started_at,
             refreshed_at=one.refreshed_at,
             expires_at=one.expires_at,
+            user_agent=one.user_agent,
             is_current=one.id == principal.session_id,
         )
         for one in found

@@ -310,3 +310,15 @@ async def test_sign_in__forty_wallets__take_a_few_seconds(another_client):
 
     assert len({one["user"]["id"] for one in entered}) == 40
     assert datetime.now(UTC) - started < timedelta(seconds=8)
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [("Mozilla/5.0 (X11; Linux x86_64)", "Mozilla/5.0 (X11; Linux x86_64)"), ("", None), ("x" * 400, "x" * 300)],
+)
+async def test_list_sessions__over_http__tells_what_they_are_used_from(api, sent, told):
+    entered = await sign_in_over_http(api, ALICE, headers={"User-Agent": sent})
+
+    answer = await api.get("/api/users/me/sessions", headers=bearer(entered))
+
+    assert [(one["userAgent"], one["isCurrent"]) for one in answer.json()["data"]] == [(told, True)]

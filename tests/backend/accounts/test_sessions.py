@@ -10,7 +10,7 @@ from sqlalchemy import text
 from backend.accounts import service
 from backend.accounts.errors import RefreshInvalid, RefreshReused, SessionNotFound
 from backend.accounts.principals import PrincipalReader
-from tests.backend.accounts.helpers import ALICE, BOB, NOON, count, events, sign_in
+from tests.backend.accounts.helpers import ALICE, BOB, NOON, count, events, sign_in, wallet_proof
 
 LATER = NOON + timedelta(minutes=1)
 
@@ -197,6 +197,20 @@ async def test_list_sessions__two_of_which_one_ended__shows_the_living(db, accou
     found = await service.list_sessions(db, user_id=first.user.id, now=LATER)
 
     assert [(one.id, one.started_at, one.refreshed_at) for one in found] == [(second.tokens.session_id, NOON, LATER)]
+
+
+async def test_list_sessions__refreshed_from_another_device__tells_the_last(db, accounts):
+    proof = await wallet_proof(db, ALICE)
+    first = await service.sign_in_with_wallet(
+        db, accounts, proof, call_contract=None, now=NOON, user_agent="Firefox on a desk"
+    )
+    silent = await sign_in(db, accounts, ALICE)
+
+    await service.refresh(db, accounts, first.tokens.refresh_token, now=LATER, user_agent="Firefox, updated")
+
+    found = await service.list_sessions(db, user_id=first.user.id, now=LATER)
+    told = {one.id: one.user_agent for one in found}
+    assert told == {first.tokens.session_id: "Firefox, updated", silent.tokens.session_id: None}
 
 
 async def test_end_one_of__somebody_elses__is_not_found_and_lives_on(db, accounts):

@@ -169,7 +169,9 @@ async def test_audit_entries__of_others__are_not_shown(db, service_db, accounts)
 async def test_delete_user__with_everything__forgets_the_person_and_ends_access(db, service_db, accounts):
     north = await make_community(service_db)
     new = service.NewUser("Asha Rao", "asha@example.org", PASSWORD, MarketRole.BOTH, ALICE.address)
-    entered = await service.register(db, accounts, new, await wallet_proof(db, ALICE), call_contract=None, now=NOON)
+    entered = await service.register(
+        db, accounts, new, await wallet_proof(db, ALICE), call_contract=None, now=NOON, user_agent="Asha's telephone"
+    )
     user_id = entered.user.id
     await service.add_member(service_db, north.id, user_id, OrgRole.MEMBER, by=None, now=NOON)
     await service.update_user(db, user_id, {"leaderboard_name": "Asha R"}, by=user_id, now=NOON)
@@ -184,7 +186,7 @@ async def test_delete_user__with_everything__forgets_the_person_and_ends_access(
         row = (await connection.execute(text("SELECT * FROM users"))).one()
         everything = [
             (await connection.execute(text(f"SELECT * FROM {table}"))).all()
-            for table in ("users", "audit_log", "outbox", "memberships", "invitations")
+            for table in ("users", "audit_log", "outbox", "memberships", "invitations", "refresh_tokens")
         ]
         owners = await service.owners_at(session, [ALICE.address] * 2, [NOON, LATER])
     assert (row.id, row.name, row.email, row.password_hash, row.deleted_at) == (
