@@ -154,7 +154,7 @@ def predict_batch(name: str, path: Path, folder: Path, engine: str, workers: int
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from ai_service.training import batch, engines, sources
+    from ai_service.training import batch, engines, files, sources
     from ai_service.training.settings import TrainingSettings
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -166,7 +166,7 @@ def predict_batch(name: str, path: Path, folder: Path, engine: str, workers: int
         chosen = engines.local(workers) if engine == "local" else engines.ray(options["ray_address"], workers)
         done = batch.run(
             table,
-            readings=batch.file_hash(path),
+            readings=files.file_hash(path),
             model=model,
             engine=chosen,
             folder=folder,

@@ -129,6 +129,16 @@ class Registry:
                     raise errors.ModelUnknown(model=name) from None
                 raise
 
+    def all_in_use(self) -> dict[str, int]:
+        """Number of the version in use by name, of names that have one, as the register has it now."""
+        found = {}
+        for name in self.names():
+            try:
+                found[name] = self.looked_up(name).number
+            except errors.ModelUnknown:
+                continue
+        return found
+
     def once_in_use(self, name: str) -> list[Version]:
         """Versions that were in use and not withdrawn, the latest first."""
         been = [each for each in self.versions_of(name) if each.promoted_at and not each.withdrawn_at]

@@ -11,9 +11,7 @@ series that cannot be forecast has one row with the code of its refusal.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -27,6 +25,7 @@ import pyarrow.parquet as pq
 from ai_service.errors import Refusal
 from ai_service.forecasting.versions import Model
 from ai_service.training.engines import Engine
+from ai_service.training.files import write_whole
 from ai_service.training.shards import TOLD, Answer, ModelFiles, Shard
 from ai_service.training.sources import Table
 
@@ -123,12 +122,6 @@ def run(
     return _finish(folder, plan, table.names, computed=computed, seconds=seconds)
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _work(table: Table, plan: Plan, missing: list[int]) -> Iterator[Shard]:
     for number in missing:
         yield Shard(number, tuple(table.rows(number * plan.shard, (number + 1) * plan.shard)))
@@ -146,7 +139,7 @@ def _claim(folder: Path, plan: Plan) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "batch.json"
     if not path.exists():
-        _write(path, json.dumps(asdict(plan), indent=1).encode())
+        write_whole(path, json.dumps(asdict(plan), indent=1).encode())
         return
     kept: dict[str, Any] = json.loads(path.read_text())
     differs = {name: (kept.get(name), value) for name, value in asdict(plan).items() if kept.get(name) != value}
@@ -181,17 +174,7 @@ def _write_part(path: Path, answers: list[Answer], plan: Plan) -> None:
     told = {"model": plan.model, "dataHash": plan.data_hash, "codeVersion": plan.code_version}
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(columns).replace_schema_metadata(told), sink)
-    _write(path, sink.getvalue().to_pybytes())
-
-
-def _write(path: Path, content: bytes) -> None:
-    """The whole file or none, also after a power cut."""
-    fresh = path.with_name(path.name + ".new")
-    with fresh.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    write_whole(path, sink.getvalue().to_pybytes())
 
 
 def _finish(folder: Path, plan: Plan, names: list[str], *, computed: int, seconds: float) -> Done:
@@ -204,5 +187,7 @@ def _finish(folder: Path, plan: Plan, names: list[str], *, computed: int, second
     if sorted(found) != names:
         raise ResultsDisagree(series=len(names), results=len(found))
     done = Done(plan.series, plan.series - refused, refused, computed, seconds)
-    _write(folder / "done.json", json.dumps(asdict(plan) | {"forecast": done.forecast, "refused": refused}).encode())
+    write_whole(
+        folder / "done.json", json.dumps(asdict(plan) | {"forecast": done.forecast, "refused": refused}).encode()
+    )
     return done

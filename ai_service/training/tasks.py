@@ -19,7 +19,7 @@ from ai_service.errors import Refusal, Unavailable
 from ai_service.forecasting import errors
 from ai_service.forecasting.registry import Registry
 from ai_service.forecasting.versions import Version
-from ai_service.training import batch, engines, learning, plans, pruning, sources, watching
+from ai_service.training import batch, engines, files, learning, plans, pruning, sources, watching
 from ai_service.training.settings import TrainingSettings
 
 log = structlog.get_logger()
@@ -54,7 +54,7 @@ def predict_batch(name: str, readings: str, folder: str, workers: int = 2, **col
     named = {"series_column": "house", "time_column": "time", "value_column": "kwh"} | columns
     done = batch.run(
         sources.Table(Path(readings), **named),
-        readings=batch.file_hash(Path(readings)),
+        readings=files.file_hash(Path(readings)),
         model=_registry(TrainingSettings()).load(name),
         engine=engines.threads(workers),
         folder=Path(folder),

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -38,6 +39,19 @@ def models_url(cluster: Cluster, models_template: str) -> Iterator[str]:
     cluster.server.psql(f"CREATE DATABASE {name} TEMPLATE {models_template} OWNER gridx_models STRATEGY FILE_COPY")
     yield cluster.server.url("models", name)
     cluster.server.psql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def lose(cluster: Cluster, models_template: str, models_url: str, folder: Path) -> Callable[[], None]:
+    """Takes away the register's database and files; the next to ask finds an empty one."""
+
+    def take() -> None:
+        name = models_url.rsplit("/", 1)[1]
+        made = f"CREATE DATABASE {name} TEMPLATE {models_template} OWNER gridx_models STRATEGY FILE_COPY"
+        cluster.server.psql(f"DROP DATABASE {name} WITH (FORCE)", made)
+        shutil.rmtree(folder)
+
+    return take
 
 
 @pytest.fixture

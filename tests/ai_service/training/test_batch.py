@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from ai_service.cli import main
 from ai_service.forecasting.versions import Facts, Model, Version
-from ai_service.training import batch, engines, fleet, shards, sources, trial
+from ai_service.training import batch, engines, files, fleet, shards, sources, trial
 from tests.ai_service.training.houses import STEPS, make_houses, write_houses
 
 
@@ -49,7 +49,7 @@ def table_of(path):
 def run(path, trained, folder, *, engine=here, shard=3):
     return batch.run(
         table_of(path),
-        readings=batch.file_hash(path),
+        readings=files.file_hash(path),
         model=as_model(trained),
         engine=engine,
         folder=folder,

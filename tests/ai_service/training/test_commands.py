@@ -93,3 +93,21 @@ def test_alerts__one_was_raised__is_shown(call, redis_url):
     _, said = call("alerts")
 
     assert [(alert["code"], alert["facts"]) for alert in said["alerts"]] == [("model.drift", {"model": NAME})]
+
+
+def test_backup_models__two_versions_trained_then_all_is_lost__restore_models_brings_them_back(
+    call, trained, lose, tmp_path
+):
+    train = ["train", NAME, "--csv", str(trained), "--series-column", "house", "--rounds", "5", "--days", "7"]
+    assert call(*train)[1]["version"] == 2
+    _, before = call("models")
+    copy = str(tmp_path / "backup")
+    status, told = call("backup-models", copy)
+    assert (status, told["models"], told["versions"], told["damaged"]) == (0, 1, 2, [])
+    lose()
+
+    status, restored = call("restore-models", copy)
+
+    assert (status, restored) == (0, told | {"inUse": {NAME: 1}})
+    assert call("models")[1]["models"] == before["models"]
+    assert call("restore-models", copy)[1]["error"]["code"] == "backup.register_not_empty"
