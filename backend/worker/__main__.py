@@ -21,7 +21,7 @@ from backend.core.errors import Forbidden, Invalid, Refusal, Unavailable
 from backend.core.redis import connect
 from backend.market.projection import TradeProjector
 from backend.market.watching import watch
-from backend.worker.relay import Relay, _pause
+from backend.worker.relay import Relay, pause
 from backend.worker.runtime import Process, open_process
 
 AWAY = (Unavailable, OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -36,7 +36,7 @@ async def _registered(process: Process, stop: asyncio.Event) -> Chain | None:
             return await process.chain()
         except AWAY as error:
             log.warning("chain.waiting", why=str(error)[:300])
-            await _pause(stop, process.settings.watch_interval_s)
+            await pause(stop, process.settings.watch_interval_s)
     return None
 
 
@@ -62,7 +62,7 @@ async def follower(process: Process, stop: asyncio.Event) -> None:
                 await watch(process.db, chain, observer, now=utc_now(), every=every)
             except (Refusal, *AWAY) as error:
                 log.warning("watching.waiting", error=str(error)[:300])  # the follower says more; claims wait
-            await _pause(stop, settings.watch_interval_s)
+            await pause(stop, settings.watch_interval_s)
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(following.run(stop))

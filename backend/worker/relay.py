@@ -63,32 +63,30 @@ class Relay:
         self._wake = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Relay until `stop` is set; failures of PostgreSQL or Redis are waited out."""
-        boards = asyncio.create_task(self._keep_boards(stop))
-        try:
-            while not stop.is_set():
-                try:
-                    await self._lead(stop)
-                except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                    log.warning("relay.waiting", error=str(error))
-                    await _pause(stop, POLL_S)
-        finally:
-            boards.cancel()
-            with suppress(asyncio.CancelledError):
-                await boards
+        """Relay until `stop` is set; failures of PostgreSQL or Redis are waited out, a bug of either part ends both."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_boards(stop))
+            tasks.create_task(self._keep_relaying(stop))
+
+    async def _keep_relaying(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await self._lead(stop)
+            except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("relay.waiting", error=str(error))
+                await pause(stop, POLL_S)
 
     async def _lead(self, stop: asyncio.Event) -> None:
         connection = await self._db.connect_direct()
         try:
             if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK):
-                await _pause(stop, POLL_S)
+                await pause(stop, POLL_S)
                 return
             await connection.add_listener("gridx_outbox", lambda *_: self._wake.set())
             while not stop.is_set():
                 await connection.fetchval("SELECT 1")  # the lock lives as long as this connection
                 if not await self.publish_some():
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), POLL_S)
+                    await pause(self._wake, POLL_S)
                 self._wake.clear()
         finally:
             await connection.close()
@@ -141,9 +139,11 @@ class Relay:
                 await announcer.announce(self._db, utc_now(), moved=moved > 0)
             except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("boards.waiting", error=str(error))
-            await _pause(stop, BOARDS_EVERY_S)
+            await pause(stop, BOARDS_EVERY_S)
 
 
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
+async def pause(until: asyncio.Event, seconds: float) -> None:
+    """Wait `seconds`, or until the event is set."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await until.wait()

@@ -12,6 +12,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
+from backend.carbon import service as carbon
 from backend.core import outbox
 from backend.core.db import Database
 from backend.core.redis import connect
@@ -101,6 +102,21 @@ async def test_run__two_relays__one_works_and_the_other_takes_over(service_db: D
     await tasks[1]
 
     assert [sequence for sequence, _ in await _published(redis)] == [1, 2]
+
+
+async def test_run__a_bug_in_the_boards__ends_the_relay(
+    service_db: Database, redis: Redis[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refresh(db: Database) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(carbon, "refresh_boards", refresh)
+
+    with pytest.raises(ExceptionGroup) as ended:
+        async with asyncio.timeout(10):
+            await Relay(service_db, redis).run(asyncio.Event())
+
+    assert ended.group_contains(ZeroDivisionError)
 
 
 async def test_add__rolled_back__announces_nothing(service_db: Database, redis: Redis[bytes]) -> None:
