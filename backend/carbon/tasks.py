@@ -6,15 +6,11 @@ from uuid import UUID
 
 import orjson
 from celery import shared_task
-from sqlalchemy.exc import OperationalError
 
 from backend.carbon import service
 from backend.core.clock import utc_now
 from backend.core.db import Database
-from backend.core.errors import Unavailable
-from backend.core.tasks import run
-
-_PATIENT = {"acks_late": True, "autoretry_for": (Unavailable, OSError, OperationalError), "retry_backoff": True}
+from backend.core.tasks import PATIENT, run
 
 
 async def on_wallet_linked(db: Database, payload: str) -> bool:
@@ -41,13 +37,13 @@ async def on_transferred(db: Database, payload: str, now: datetime) -> int:
         return await service.settle_claims(session, community, document_id=UUID(moved["document_id"]), now=now)
 
 
-@shared_task(name="carbon.claim_wallet", **_PATIENT)  # type: ignore[untyped-decorator]
+@shared_task(name="carbon.claim_wallet", **PATIENT)  # type: ignore[untyped-decorator]
 def claim_wallet(payload: str) -> None:
     """Celery edge of `on_wallet_linked`."""
     run(lambda db, settings: on_wallet_linked(db, payload))
 
 
-@shared_task(name="carbon.settle_claims", **_PATIENT)  # type: ignore[untyped-decorator]
+@shared_task(name="carbon.settle_claims", **PATIENT)  # type: ignore[untyped-decorator]
 def settle_claims(payload: str) -> None:
     """Celery edge of `on_transferred`."""
     run(lambda db, settings: on_transferred(db, payload, utc_now()))

@@ -4,13 +4,28 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import TypeVar
+from typing import Any, Final, TypeVar
+
+import asyncpg
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from backend.core.db import Database
+from backend.core.errors import Unavailable
 from backend.core.observability import configure_logging, configure_tracing, observe_database
 from backend.core.settings import Settings
 
 T = TypeVar("T")
+_AWAY = (
+    Unavailable, OSError, InterfaceError, OperationalError, PoolTimeout, asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+)  # fmt: skip
+PATIENT: Final[dict[str, Any]] = {
+    "acks_late": True, "autoretry_for": _AWAY, "retry_backoff": True, "retry_backoff_max": 60, "max_retries": None,
+}  # fmt: skip
+"""Options of a task that handles an event: while something is away it is tried again, however long that takes, because
+the event is handed over once."""
 
 
 @cache

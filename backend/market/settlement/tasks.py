@@ -5,12 +5,10 @@ from datetime import datetime
 
 import orjson
 from celery import shared_task
-from sqlalchemy.exc import OperationalError
 
 from backend.core.clock import utc_now
 from backend.core.db import Database
-from backend.core.errors import Unavailable
-from backend.core.tasks import run
+from backend.core.tasks import PATIENT, run
 from backend.market.settlement.settling import readings_changed
 
 
@@ -24,12 +22,7 @@ async def on_readings_recorded(db: Database, payload: str, now: datetime) -> int
     return await readings_changed(db, recorded["meters"], start=start, end=end, now=now)
 
 
-@shared_task(  # type: ignore[untyped-decorator]
-    name="market.readings_changed",
-    acks_late=True,
-    autoretry_for=(Unavailable, OSError, OperationalError),
-    retry_backoff=True,
-)
+@shared_task(name="market.readings_changed", **PATIENT)  # type: ignore[untyped-decorator]
 def readings_changed_task(payload: str) -> None:
     """Celery edge of `on_readings_recorded`."""
     run(lambda db, settings: on_readings_recorded(db, payload, utc_now()))
