@@ -31,6 +31,11 @@ async def store(
     await session.execute(_FORGET, {"user": user_id, "kept": KEPT})
 
 
+async def forget_all(session: AsyncSession, *, user_id: UUID) -> None:
+    """Delete every answer that was kept for a user."""
+    await session.execute(text("DELETE FROM forecast_answers WHERE user_id = :user"), {"user": user_id})
+
+
 async def find(session: AsyncSession, *, user_id: UUID, question: bytes) -> tuple[bytes, datetime] | None:
     """The kept answer and its time."""
     row = (await session.execute(_FIND, {"user": user_id, "question": question})).one_or_none()

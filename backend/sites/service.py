@@ -2,6 +2,7 @@
 """The door of the sites domain: what other domains may call."""
 
 from backend.sites.aggregates import interval_readings, reading_sums
+from backend.sites.forgetting import forget_owner
 from backend.sites.history import corrections, forget_readings
 from backend.sites.houses import (
     HouseFields,
@@ -35,6 +36,7 @@ __all__ = [
     "update_house",
     "communities",
     "forget_above",
+    "forget_owner",
     "forget_readings",
     "house_series",
     "interval_readings",

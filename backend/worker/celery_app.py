@@ -38,11 +38,13 @@ app.conf.update(
         "backend.accounts.tasks",
         "backend.audit.tasks",
         "backend.carbon.tasks",
+        "backend.forecasts.tasks",
         "backend.market.book.tasks",
         "backend.market.orders.tasks",
         "backend.market.islands.tasks",
         "backend.market.settlement.tasks",
         "backend.market.tasks",
+        "backend.sites.tasks",
         "backend.worker.retention",
     ),
     beat_schedule={

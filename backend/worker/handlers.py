@@ -10,6 +10,7 @@ from backend.worker.celery_app import app
 
 HANDLERS = {
     "audit.requested.v1": ("audit.run",),
+    "accounts.user_deleted.v1": ("sites.forget_owner", "forecasts.forget_user"),
     "accounts.wallet_linked.v1": ("carbon.claim_wallet",),
     "carbon.transferred.v1": ("carbon.settle_claims",),
     "sites.readings_recorded.v1": ("market.readings_changed",),
