@@ -73,6 +73,9 @@ test('sessions: another one is ended and cannot go on', async ({ signedIn }) => 
   const there = await signedIn({ key })
   await there.page.goto('/account')
   await here.page.goto('/account')
+  const sessions = here.page.getByRole('region', { name: 'Sessions' })
+  await expect(sessions.getByRole('row', { name: /Chrome on Linux/ })).toHaveCount(2)
+  await expect(sessions.getByRole('row', { name: /This one/ })).toHaveCount(1)
 
   await here.page.getByRole('button', { name: /End the session/ }).click()
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `npm run screenshots`: every page at three widths in both themes, for looking at. */
 import { generatePrivateKey } from 'viem/accounts'
-import { PAGES } from './pages'
+import { PAGES, settled } from './pages'
 import { expect, test } from './support/test'
 
 const WIDTHS = [360, 768, 1440]
@@ -14,8 +14,7 @@ for (const listed of PAGES) {
       await page.goto(listed.path(stack))
       await page.evaluate((name) => localStorage.setItem('gridx.theme', name), theme)
       await page.reload()
-      await expect(page.getByRole('status', { name: 'Loading' })).toHaveCount(0)
-      await listed.prepare?.(page)
+      await settled(page, listed)
       for (const width of WIDTHS) {
         await page.setViewportSize({ width, height: width < 500 ? 780 : 900 })
         await expect(page.locator('main')).toBeVisible()

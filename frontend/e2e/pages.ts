@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Every page, with who looks at it: for accessibility checks and screenshots. Features add theirs. */
-import type { Page } from '@playwright/test'
+import { expect, type Page } from '@playwright/test'
 import type { Stack } from './support/stack'
 
 export interface ListedPage {
@@ -72,3 +72,10 @@ export const PAGES: readonly ListedPage[] = [
   { name: 'operator-people', path: () => '/operator?view=people', as: 'operator' },
   { name: 'operator-log', path: () => '/operator?view=log', as: 'operator' },
 ]
+
+/** Waits until a page shows what it has to show, in the state that is worth seeing. */
+export async function settled(page: Page, listed: ListedPage): Promise<void> {
+  await expect(page.getByRole('heading', { level: 1 }).or(page.getByText('There is no such page'))).toBeVisible()
+  await expect(page.getByRole('status', { name: 'Loading' })).toHaveCount(0)
+  await listed.prepare?.(page)
+}

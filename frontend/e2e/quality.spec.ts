@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Every page: no violation of WCAG 2.1 AA that axe can find, nothing wider than a small screen, one main heading. */
 import AxeBuilder from '@axe-core/playwright'
-import type { Page } from '@playwright/test'
 import { generatePrivateKey } from 'viem/accounts'
-import { PAGES, type ListedPage } from './pages'
+import { PAGES, settled } from './pages'
 import { expect, test } from './support/test'
 
 const softly = expect.configure({ soft: true })
 const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']
-
-async function settled(page: Page, listed: ListedPage): Promise<void> {
-  await expect(page.getByRole('heading', { level: 1 }).or(page.getByText('There is no such page'))).toBeVisible()
-  await expect(page.getByRole('status', { name: 'Loading' })).toHaveCount(0)
-  await listed.prepare?.(page)
-}
 
 for (const theme of ['dark', 'light'] as const) {
   for (const who of ['nobody', 'anna', 'operator', 'auditor'] as const) {

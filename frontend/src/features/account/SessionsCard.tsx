@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { api, takeNothing } from '@/shared/api'
 import { formatAgo, formatDateTime } from '@/shared/format'
 import { Badge, Button, Card, CardSkeleton, ProblemNotice, Table, Td, Th, toast } from '@/shared/ui'
+import { deviceOf } from './device'
 import { sessionsQuery } from './queries'
 
 export function SessionsCard() {
@@ -21,8 +22,9 @@ export function SessionsCard() {
       <Table label="Sessions">
         <thead>
           <tr>
-            <Th>Begun</Th>
-            <Th>Last seen</Th>
+            <Th>Device</Th>
+            <Th>Last used</Th>
+            <Th className="max-sm:hidden">Begun</Th>
             <Th>
               <span className="sr-only">Actions</span>
             </Th>
@@ -31,13 +33,14 @@ export function SessionsCard() {
         <tbody>
           {sessions.data.map((one) => (
             <tr key={one.id}>
-              <Td className="tabular-nums">{formatDateTime(one.startedAt)}</Td>
-              <Td>{formatAgo(one.refreshedAt)}</Td>
+              <Td title={one.userAgent ?? undefined}>{deviceOf(one.userAgent)}</Td>
+              <Td className="whitespace-nowrap">{formatAgo(one.refreshedAt)}</Td>
+              <Td className="tabular-nums max-sm:hidden">{formatDateTime(one.startedAt)}</Td>
               <Td className="text-right">
                 {one.isCurrent ? (
                   <Badge tone="success">This one</Badge>
                 ) : (
-                  <Button variant="secondary" size="sm" busy={end.isPending && end.variables === one.id} onClick={() => end.mutate(one.id)} aria-label={`End the session begun ${formatDateTime(one.startedAt)}`}>
+                  <Button variant="secondary" size="sm" busy={end.isPending && end.variables === one.id} onClick={() => end.mutate(one.id)} aria-label={`End the session of ${deviceOf(one.userAgent)}, begun ${formatDateTime(one.startedAt)}`}>
                     End
                   </Button>
                 )}
