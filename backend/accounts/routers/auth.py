@@ -34,7 +34,8 @@ from backend.core.limits import limit
 
 router = APIRouter(prefix="/api/auth", tags=["sign-in"], route_class=EnvelopeRoute)
 well_known = APIRouter(tags=["sign-in"])
-_LIMITED = [Depends(limit("sign-in"))]
+GUESSING = [Depends(limit("sign-in"))]
+"""Dependencies of routes that tell whether a password or a signature is right."""
 _PROOF = (SiweMalformed, SiweRefused, SiweNonceInvalid, SignatureInvalid, Unavailable)
 
 
@@ -50,7 +51,7 @@ NodeCall = Annotated[CallContract | None, Depends(call_contract_of)]
 @router.post(
     "/register",
     status_code=201,
-    dependencies=_LIMITED,
+    dependencies=GUESSING,
     responses=refusals(EmailTaken, WalletTaken, PasswordWeak, WalletProofNeeded, TooMany, *_PROOF),
 )
 async def register(
@@ -69,7 +70,7 @@ async def register(
     return hand_out(request, response, accounts, entered)
 
 
-@router.post("/login", dependencies=_LIMITED, responses=refusals(WrongCredentials, TooMany))
+@router.post("/login", dependencies=GUESSING, responses=refusals(WrongCredentials, TooMany))
 async def login(body: LoginIn, request: Request, response: Response, db: Db, accounts: AccountsConfig) -> TokensOut:
     """Sign in with e-mail and password. With `X-GridX-Client: browser` the refresh token comes as a cookie."""
     agent = user_agent_of(request)
@@ -88,7 +89,7 @@ async def siwe_nonce(response: Response, db: Db, accounts: AccountsConfig) -> No
     return NonceOut(nonce=nonce, expires_in_s=int(NONCE_LIFETIME.total_seconds()))
 
 
-@router.post("/siwe/verify", dependencies=_LIMITED, responses=refusals(*_PROOF, TooMany))
+@router.post("/siwe/verify", dependencies=GUESSING, responses=refusals(*_PROOF, TooMany))
 async def siwe_verify(
     body: SiweVerifyIn, request: Request, response: Response, db: Db, accounts: AccountsConfig, call: NodeCall
 ) -> TokensOut:

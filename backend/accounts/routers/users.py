@@ -25,7 +25,7 @@ from backend.accounts.errors import (
     WrongCredentials,
 )
 from backend.accounts.models import User
-from backend.accounts.routers.auth import NodeCall
+from backend.accounts.routers.auth import GUESSING, NodeCall
 from backend.accounts.schemas import (
     ChallengeIn,
     EmailIn,
@@ -44,7 +44,7 @@ from backend.accounts.types import Principal, UnfinishedTrades
 from backend.core.clock import utc_now
 from backend.core.db import Actor, Database
 from backend.core.envelope import EnvelopeRoute, Paged, PageQuery
-from backend.core.errors import Forbidden, Unavailable, refusals
+from backend.core.errors import Forbidden, TooMany, Unavailable, refusals
 
 router = APIRouter(prefix="/api/users", tags=["users"], route_class=EnvelopeRoute)
 
@@ -87,7 +87,12 @@ async def delete_me(principal: CurrentUser, db: Db, service_db: ServiceDb) -> Re
     return await _delete(principal.user_id, principal, db, service_db)
 
 
-@router.put("/me/password", status_code=204, responses=refusals(*SIGNED_IN, WrongCredentials, PasswordWeak))
+@router.put(
+    "/me/password",
+    status_code=204,
+    dependencies=GUESSING,
+    responses=refusals(*SIGNED_IN, WrongCredentials, PasswordWeak, TooMany),
+)
 async def change_password(body: PasswordIn, principal: CurrentUser, db: Db) -> Response:
     """Change the password; every other session ends."""
     await service.change_password(
@@ -101,7 +106,11 @@ async def change_password(body: PasswordIn, principal: CurrentUser, db: Db) -> R
     return Response(status_code=204)
 
 
-@router.put("/me/email", responses=refusals(*SIGNED_IN, WrongCredentials, PasswordWeak, EmailTaken))
+@router.put(
+    "/me/email",
+    dependencies=GUESSING,
+    responses=refusals(*SIGNED_IN, WrongCredentials, PasswordWeak, EmailTaken, TooMany),
+)
 async def set_email(body: EmailIn, principal: CurrentUser, db: Db) -> UserOut:
     """Set or change the e-mail; every other session ends. A user without a password gets the one that is given."""
     return _shown(

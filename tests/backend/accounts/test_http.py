@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The HTTP edge of accounts: cookies and CSRF, credentials, acting organisations, refusals."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import jwt
 import pytest
@@ -288,6 +288,22 @@ async def test_sign_in__faster_than_its_limit__is_told_to_wait(accounts_app, api
     assert int(answers[-1].headers["retry-after"]) >= 1
 
 
+async def test_change_password__guessing_faster_than_signing_in__is_told_to_wait(accounts_app, api, redis_url):
+    entered = (await api.post("/api/auth/register", json=PERSON)).json()["data"]
+    accounts_app.state.limiter = Limiter(connect(redis_url), {"sign-in": "1/minute"})
+    guess = {"currentPassword": "a wrong guess", "newPassword": "a whole new password"}
+    change = {"email": "other@example.org", "password": "a wrong guess"}
+
+    first = await api.put("/api/users/me/password", json=guess, headers=bearer(entered))
+    others = [
+        await api.put("/api/users/me/password", json=guess, headers=bearer(entered)),
+        await api.put("/api/users/me/email", json=change, headers=bearer(entered)),
+    ]
+
+    assert code(first) == (401, "auth.wrong_credentials")
+    assert [code(answer) for answer in others] == [(429, "request.too_many")] * 2
+
+
 async def test_jwks__published__checks_a_token_that_we_gave(api):
     entered = await sign_in_over_http(api, ALICE)
 
@@ -298,18 +314,16 @@ async def test_jwks__published__checks_a_token_that_we_gave(api):
     assert said["exp"] - said["iat"] <= 3600
 
 
-async def test_sign_in__forty_wallets__take_a_few_seconds(another_client):
+async def test_sign_in__forty_wallets__are_forty_users(another_client):
     from tests.backend.accounts.helpers import key
 
     async def enter(number):
         async with another_client() as client:
             return await sign_in_over_http(client, key(number))
 
-    started = datetime.now(UTC)
     entered = [await enter(number) for number in range(100, 140)]
 
     assert len({one["user"]["id"] for one in entered}) == 40
-    assert datetime.now(UTC) - started < timedelta(seconds=8)
 
 
 @pytest.mark.parametrize(
