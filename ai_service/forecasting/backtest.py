@@ -22,6 +22,7 @@ from ai_service.forecasting import (
     leaks,
     metrics,
     optional,
+    pooled,
     quality,
     references,
     statistical,
@@ -134,11 +135,11 @@ def run(
     simple: dict[str, Forecaster] | None = None,
     build: Builder = features.build,
     rounds: int = ROUNDS,
-    peers: Mapping[str, Floats] | None = None,
+    peers: Mapping[str, pooled.Taught] | None = None,
 ) -> Result:
     """Back-test all models on `raw` as read. Raises the refusals of a series that cannot carry it.
 
-    `peers` are medians (scored origins, steps) of models that learned from other series too (pooled.py).
+    `peers` are answers for the scored origins by models that learned from other series too (pooled.py).
     """
     raw, plan, checked = prepared(raw, horizon_s=horizon_s, days=days)
     first = int(plan.test[0])
@@ -149,12 +150,16 @@ def run(
     unknown = intervals.Spread.none(len(plan.scored), plan.steps)
     answers = {name: Answer(ask(series, plan.scored, plan.steps), unknown) for name, ask in simple.items()}
     answers |= _learned(series, plan, build, rounds)
-    answers |= {name: Answer(median, answers[MEMBERS[0]].spread) for name, median in (peers or {}).items()}
+    own = shared = answers[MEMBERS[0]].spread
+    for name, peer in (peers or {}).items():
+        shared = shared.beside(peer.spread)
+        answers[name] = Answer(peer.median, shared)
     pool = tuple(name for name in answers if name not in REFERENCES)
     before = features.known(raw, plan.validation[:, None] + np.arange(plan.steps), np.full(len(plan.validation), first))
-    answers[ENSEMBLE], shares = _ensemble(answers, before, pool)
+    answers[ENSEMBLE], shares = _ensemble(answers, before, pool, shared)
     if peers:
-        answers[ENSEMBLE_ALONE], _ = _ensemble(answers, before, tuple(name for name in pool if name not in peers))
+        alone = tuple(name for name in pool if name not in peers)
+        answers[ENSEMBLE_ALONE], _ = _ensemble(answers, before, alone, own)
     choice = choose(answers, before)
     whole, chosen = answers[ENSEMBLE], answers[chosen_of(choice)]
     filled = np.where(np.isfinite(chosen.median), chosen.median, whole.median)  # where it is silent, all speak
@@ -237,7 +242,9 @@ def train(series: Series, plan: Plan, moment: int, build: Builder = features.bui
     return fit_members(frame, aims, rounds=rounds)
 
 
-def _ensemble(answers: dict[str, Answer], actual: Floats, pool: tuple[str, ...]) -> tuple[Answer, Floats]:
+def _ensemble(
+    answers: dict[str, Answer], actual: Floats, pool: tuple[str, ...], spread: intervals.Spread
+) -> tuple[Answer, Floats]:
     """Weights from the validation days; those days themselves are answered with the weights of the other half.
 
     `actual` are the readings of the validation days that were known before the test.
@@ -249,7 +256,7 @@ def _ensemble(answers: dict[str, Answer], actual: Floats, pool: tuple[str, ...])
     half = count // 2
     for mine, other in ((slice(0, half), slice(half, count)), (slice(half, count), slice(0, half))):
         blend[mine] = ensemble.combine(stack[mine], _shares(stack[other], actual[other]))
-    return Answer(blend, answers[MEMBERS[0]].spread), shares
+    return Answer(blend, spread), shares
 
 
 def _shares(stack: Floats, actual: Floats) -> Floats:

@@ -51,6 +51,11 @@ class Spread:
         """Spreads of consecutive origins as one."""
         return cls(np.concatenate([part.down for part in parts]), np.concatenate([part.up for part in parts]))
 
+    def beside(self, other: Spread) -> Spread:
+        """The mean of both; where `other` is unknown, this one."""
+        pairs = ((self.down, other.down), (self.up, other.up))
+        return Spread(*(np.where(np.isfinite(theirs), (mine + theirs) / 2, mine) for mine, theirs in pairs))
+
     def misses(self, median: Floats, actual: Floats) -> Floats:
         """(origins, steps): distance of what came to pass from the median, in units of the spread on its side."""
         return np.asarray((actual - median) / np.where(actual < median, self.down, self.up))

@@ -7,7 +7,7 @@ set. `fit_members` trains all of them; `Members.predict` answers in the unit of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,7 @@ from ai_service.forecasting.types import Floats
 THREADS = 2
 CLIP = 5.0
 SPREAD_LEVELS = (0.1, 0.9)
+SPREAD_ENDS = ("low", "high")
 OWN_SIDE = 0.5  # how far the intervals of all members trust a skewness that only the boosters have seen
 NARROWEST = 0.02  # of the series' spread: an interval is never a line
 ROUNDS = 400
@@ -69,11 +70,16 @@ class Members:
         medians = {name: (value * frame.scale + frame.base).reshape(shape) for name, value in relative.items()}
         raw = ask(self.boosters["raw"], frame.rows)
         medians["boosting_raw"] = raw.reshape(shape)
-        ends = {end: ask(self.boosters[end], frame.relative) for end in ("low", "high")}
-        down, up = relative["boosting"] - ends["low"], ends["high"] - relative["boosting"]
-        mixed = [OWN_SIDE * side + (1 - OWN_SIDE) * (down + up) / 2 for side in (down, up)]
-        wide = [(np.maximum(side, NARROWEST) * frame.scale).reshape(shape) for side in mixed]
-        return medians, Spread(*wide)
+        return medians, spread_of(self.boosters, relative["boosting"], frame)
+
+
+def spread_of(boosters: Mapping[str, lightgbm.Booster], middle: Floats, frame: Frame) -> Spread:
+    """Distances from `middle` (scale-free) to the boosted 10 % and 90 % quantile, in the unit of the series."""
+    ends = {end: ask(boosters[end], frame.relative) for end in SPREAD_ENDS}
+    down, up = middle - ends["low"], ends["high"] - middle
+    mixed = [OWN_SIDE * side + (1 - OWN_SIDE) * (down + up) / 2 for side in (down, up)]
+    shape = (len(frame.origins), frame.steps)
+    return Spread(*((np.maximum(side, NARROWEST) * frame.scale).reshape(shape) for side in mixed))
 
 
 def fit_members(frame: Frame, actual: Floats, *, rounds: int = ROUNDS) -> Members:
@@ -82,18 +88,32 @@ def fit_members(frame: Frame, actual: Floats, *, rounds: int = ROUNDS) -> Member
     aim = (flat - frame.base) / frame.scale
     ridge = _Ridge.fit(frame, aim)
     rest = aim - ridge.predict(frame)
-    low, high = SPREAD_LEVELS
-    jobs: dict[str, Callable[[], lightgbm.Booster]] = {
-        "median": lambda: boost(frame.relative, aim, objective="l1", rounds=rounds),
+    jobs = trio(frame.relative, aim, rounds=rounds) | {
         "raw": lambda: boost(frame.rows, flat, objective="l1", rounds=rounds),
         "rest": lambda: boost(frame.relative, rest, objective="l1", rounds=-(-rounds // 2)),
-        "low": lambda: boost(frame.relative, aim, objective="quantile", rounds=-(-rounds // 2), alpha=low),
-        "high": lambda: boost(frame.relative, aim, objective="quantile", rounds=-(-rounds // 2), alpha=high),
     }
-    with ThreadPoolExecutor(THREADS) as side_by_side:
-        running = {name: side_by_side.submit(job) for name, job in jobs.items()}
-        boosters = {name: future.result() for name, future in running.items()}
-    return Members(boosters, ridge, _Kernel.fit(frame, aim))
+    return Members(side_by_side(jobs), ridge, _Kernel.fit(frame, aim))
+
+
+Jobs = dict[str, Callable[[], lightgbm.Booster]]
+
+
+def trio(rows: Floats, aim: Floats, *, rounds: int) -> Jobs:
+    """What makes the boosters of the median and of both ends of the spread."""
+    half = -(-rounds // 2)
+    low, high = SPREAD_LEVELS
+    return {
+        "median": lambda: boost(rows, aim, objective="l1", rounds=rounds),
+        "low": lambda: boost(rows, aim, objective="quantile", rounds=half, alpha=low),
+        "high": lambda: boost(rows, aim, objective="quantile", rounds=half, alpha=high),
+    }
+
+
+def side_by_side(jobs: Jobs) -> dict[str, lightgbm.Booster]:
+    """Boosters by name, THREADS of them made at once."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        running = {name: pool.submit(job) for name, job in jobs.items()}
+        return {name: future.result() for name, future in running.items()}
 
 
 def boost(rows: Floats, aim: Floats, *, objective: str, rounds: int, **more: Any) -> lightgbm.Booster:

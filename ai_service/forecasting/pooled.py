@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Learning across series: one booster for all homes of a file, for homes too young to have seen a summer of their own.
+"""Learning across series: boosters for all homes of a file, for homes too young to have seen a summer of their own.
 
 It sees the scale-free features of `features.py`, so that homes of any size teach each other (Montero-Manso and Hyndman,
 "Principles and algorithms for forecasting groups of time series", 2021). In a back-test it is trained at moments on a
@@ -16,8 +16,9 @@ import lightgbm
 import numpy as np
 
 from ai_service.forecasting import features
-from ai_service.forecasting.models import ROUNDS, ask, boost
-from ai_service.forecasting.types import DAY_S, Floats, Ints, Series
+from ai_service.forecasting.intervals import Spread
+from ai_service.forecasting.models import ROUNDS, ask, side_by_side, spread_of, trio
+from ai_service.forecasting.types import DAY_S, Flags, Floats, Ints, Series
 
 NAME = "pooled"
 GRID_DAYS = 28
@@ -35,21 +36,41 @@ class Student:
     steps: int
 
 
-def answers(group: Mapping[str, Student], *, rounds: int = ROUNDS) -> dict[str, Floats]:
-    """Medians (asked origins, steps) for each series; NaN before the first training with enough rows."""
+@dataclass(frozen=True)
+class Taught:
+    """Medians (asked origins, steps) and spreads of one series; NaN before the first training with enough rows."""
+
+    median: Floats
+    spread: Spread
+
+    def fill(self, mine: Flags, median: Floats, spread: Spread) -> None:
+        """Set the origins where `mine` is true."""
+        self.median[mine], self.spread.down[mine], self.spread.up[mine] = median, spread.down, spread.up
+
+
+Teacher = dict[str, lightgbm.Booster]
+
+
+def answers(group: Mapping[str, Student], *, rounds: int = ROUNDS) -> dict[str, Taught]:
+    """What the models of the whole group say of each series."""
     frames = {name: features.build(one.series, one.training, one.steps) for name, one in group.items()}
     asked = {name: features.build(one.series, one.asked, one.steps) for name, one in group.items()}
-    told = {name: np.full((len(one.asked), one.steps), np.nan) for name, one in group.items()}
+    told = {name: _unknown(len(one.asked), one.steps) for name, one in group.items()}
     taught_at = {name: moments(one.series, one.asked) for name, one in group.items()}
     for moment in np.unique(np.concatenate(list(taught_at.values()))):
-        booster = teach(group, frames, int(moment), rounds=rounds)
-        if booster is None:
+        teacher = teach(group, frames, int(moment), rounds=rounds)
+        if teacher is None:
             continue
         for name, frame in asked.items():
             mine = taught_at[name] == moment
             if mine.any():
-                told[name][mine] = predict(booster, frame.take(mine))
+                told[name].fill(mine, *predict(teacher, frame.take(mine)))
     return told
+
+
+def _unknown(count: int, steps: int) -> Taught:
+    median, down, up = (np.full((count, steps), np.nan) for _ in range(3))
+    return Taught(median, Spread(down, up))
 
 
 def moments(series: Series, origins: Ints) -> Ints:
@@ -60,8 +81,8 @@ def moments(series: Series, origins: Ints) -> Ints:
 
 def teach(
     group: Mapping[str, Student], frames: Mapping[str, features.Frame], moment_s: int, *, rounds: int = ROUNDS
-) -> lightgbm.Booster | None:
-    """A booster of what every series had shown by `moment_s`; None with fewer than LEAST_ROWS rows."""
+) -> Teacher | None:
+    """Boosters of what every series had shown by `moment_s`; None with fewer than LEAST_ROWS rows."""
     rows, aims = [], []
     for name, one in group.items():
         frame, aim = lessons(one, frames[name], moment_s)
@@ -71,7 +92,7 @@ def teach(
     if np.isfinite(every).sum() < LEAST_ROWS:
         return None
     aim = np.clip(every, -CLIP, CLIP)
-    return boost(np.concatenate(rows), aim, objective="l1", rounds=rounds)
+    return side_by_side(trio(np.concatenate(rows), aim, rounds=rounds))
 
 
 def lessons(one: Student, frame: features.Frame, moment_s: int) -> tuple[features.Frame, Floats]:
@@ -83,7 +104,8 @@ def lessons(one: Student, frame: features.Frame, moment_s: int) -> tuple[feature
     return frame.take(past), features.known(one.series, index, moment)
 
 
-def predict(booster: lightgbm.Booster, frame: features.Frame) -> Floats:
-    """Medians (origins, steps) in the unit of the series."""
-    flat = ask(booster, frame.relative) * frame.scale + frame.base
-    return flat.reshape(len(frame.origins), frame.steps)
+def predict(teacher: Teacher, frame: features.Frame) -> tuple[Floats, Spread]:
+    """Medians and spreads (origins, steps) in the unit of the series."""
+    middle = ask(teacher["median"], frame.relative)
+    median = (middle * frame.scale + frame.base).reshape(len(frame.origins), frame.steps)
+    return median, spread_of(teacher, middle, frame)

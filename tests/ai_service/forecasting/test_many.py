@@ -36,7 +36,7 @@ def test_answers__homes_alike__each_is_forecast_well(group):
     for name, one in group.items():
         actual = features.targets(one.series, one.asked, one.steps)
         naive = features.targets(one.series, one.asked - 24, one.steps)
-        assert np.abs(told[name] - actual).mean() < 0.8 * np.abs(naive - actual).mean()
+        assert np.abs(told[name].median - actual).mean() < 0.8 * np.abs(naive - actual).mean()
 
 
 def test_answers__what_comes_after_the_training__changes_nothing_before_it(group):
@@ -50,7 +50,8 @@ def test_answers__what_comes_after_the_training__changes_nothing_before_it(group
     again = pooled.answers(spoilt, rounds=ROUNDS)
 
     for name in group:
-        assert np.array_equal(again[name], told[name], equal_nan=True)
+        assert np.array_equal(again[name].median, told[name].median, equal_nan=True)
+        assert np.array_equal(again[name].spread.up, told[name].spread.up, equal_nan=True)
 
 
 def test_lessons__a_series_that_begins_later__teaches_only_what_had_passed():
