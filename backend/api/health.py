@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text
 
 from backend.core.db import Database
+from backend.core.memo import Memo
 
 router = APIRouter(tags=["health"])
 PART_TIMEOUT_S = 2.0
@@ -25,13 +26,17 @@ FAILED = Gauge("gridx_failed_submissions", "Posted claims whose transaction fail
 OUTBOX = Gauge("gridx_outbox_waiting", "Events that wait for the relay")
 JOBS = Gauge("gridx_queue_jobs", "Jobs that wait for a worker")
 
-_FIGURES = text("""
-SELECT (SELECT greatest(head_block - next_block + 1, 0) FROM chain_cursor ORDER BY chain DESC LIMIT 1) AS lag,
-    (SELECT count(*) FROM energy_trades WHERE block_time > now() - interval '1 hour') AS trades,
+QUEUE = "gridx"
+FIGURES = text("""
+SELECT (SELECT greatest(head_block - next_block + 1, 0) FROM chain_cursor ORDER BY chain DESC LIMIT 1) AS lag_blocks,
+    (SELECT count(*) FROM energy_trades WHERE block_time > now() - interval '1 hour') AS trades_last_hour,
     (SELECT count(*) FROM trade_submissions WHERE state IN ('REVERTED', 'DROPPED', 'REPLACED')
-        AND updated_at > now() - interval '24 hours') AS failed,
-    (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS waiting
+        AND updated_at > now() - interval '24 hours') AS failed_submissions,
+    (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS events_waiting
 """)
+# Whoever asks, as often as he likes: parts and figures are looked at once a second.
+_seen: Memo[tuple[bytes, bool]] = Memo(seconds=1)
+_measured: Memo[None] = Memo(seconds=1)
 
 
 @router.get("/health")
@@ -43,6 +48,23 @@ async def live() -> dict[str, str]:
 @router.get("/health/detailed")
 async def detailed(request: Request) -> Response:
     """Each part with its latency; 503 when one that trades depend on is down. The relayer sends later what waits."""
+    content, is_down = await _seen.get(request.app.state.db.dsn, lambda: _look(request))
+    return Response(content, status_code=503 if is_down else 200, media_type="application/json")
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Prometheus text; figures that live in PostgreSQL, Redis and the node are a second old at most."""
+    await _measured.get(request.app.state.db.dsn, lambda: _measure(request))
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _measure(request: Request) -> None:
+    await asyncio.gather(_read_database(request), _read_node(request), _read_queue(request))
+
+
+async def _look(request: Request) -> tuple[bytes, bool]:
+    """The parts as JSON, and whether one is down that is not waited for."""
     state = request.app.state
     parts = dict(
         await asyncio.gather(
@@ -57,15 +79,7 @@ async def detailed(request: Request) -> Response:
     unwell = {name for name, part in parts.items() if part["status"] != "ok"}
     down = unwell - WAITED_FOR
     status = "down" if down else "degraded" if unwell else "ok"
-    content = orjson.dumps({"status": status, "parts": parts})
-    return Response(content, status_code=503 if down else 200, media_type="application/json")
-
-
-@router.get("/metrics")
-async def metrics(request: Request) -> Response:
-    """Prometheus text; figures that live in PostgreSQL, Redis and the node are read now."""
-    await asyncio.gather(_read_database(request), _read_node(request), _read_queue(request))
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    return orjson.dumps({"status": status, "parts": parts}), bool(down)
 
 
 async def _part(name: str, check: Callable[[], Awaitable[Any]]) -> tuple[str, dict[str, Any]]:
@@ -121,14 +135,14 @@ async def _relayer(db: Database) -> None:
 async def _read_database(request: Request) -> None:
     try:
         async with request.app.state.service_db.begin() as session:
-            row = (await session.execute(_FIGURES)).one()
+            row = (await session.execute(FIGURES)).one()
     except Exception:
         return
     for gauge, value in (
-        (FOLLOWER_LAG, row.lag),
-        (TRADES_HOUR, row.trades),
-        (FAILED, row.failed),
-        (OUTBOX, row.waiting),
+        (FOLLOWER_LAG, row.lag_blocks),
+        (TRADES_HOUR, row.trades_last_hour),
+        (FAILED, row.failed_submissions),
+        (OUTBOX, row.events_waiting),
     ):
         gauge.set(value or 0)
 
@@ -143,6 +157,6 @@ async def _read_node(request: Request) -> None:
 
 async def _read_queue(request: Request) -> None:
     try:
-        JOBS.set(await request.app.state.redis.llen("gridx"))
+        JOBS.set(await request.app.state.redis.llen(QUEUE))
     except Exception:
         return

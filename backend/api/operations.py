@@ -10,21 +10,12 @@ from sqlalchemy import text
 
 from backend.accounts.deps import SIGNED_IN, CurrentUser, ServiceDb
 from backend.accounts.types import OrgRole, Principal
+from backend.api.health import FIGURES, PART_TIMEOUT_S, QUEUE
 from backend.core.envelope import ApiModel, EnvelopeRoute
 from backend.core.errors import Forbidden, refusals
 from backend.core.units import Address, Hash32
 
 router = APIRouter(prefix="/api/operations", tags=["operations"], route_class=EnvelopeRoute)
-PART_TIMEOUT_S = 2.0
-QUEUE = "gridx"
-
-_FIGURES = text("""
-SELECT (SELECT greatest(head_block - next_block + 1, 0) FROM chain_cursor ORDER BY chain DESC LIMIT 1) AS lag_blocks,
-    (SELECT count(*) FROM energy_trades WHERE block_time > now() - interval '1 hour') AS trades_last_hour,
-    (SELECT count(*) FROM trade_submissions WHERE state IN ('REVERTED', 'DROPPED', 'REPLACED')
-        AND updated_at > now() - interval '24 hours') AS failed_submissions,
-    (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS events_waiting
-""")
 _RELAYERS = text("""
 SELECT r.signer AS address, r.balance_wei, r.stopped_code, r.stopped_reason, r.stopped_at, r.seen_at,
     (SELECT count(*) FROM matches AS m WHERE m.chain = r.chain AND m.state = 'MATCHED') AS pairs_waiting,
@@ -83,7 +74,7 @@ async def get_operations(
         _answer(request.app.state.redis.llen(QUEUE)), _answer(request.app.state.rpc.call("eth_gasPrice", []))
     )
     async with service_db.begin() as session:
-        figures = (await session.execute(_FIGURES)).one()
+        figures = (await session.execute(FIGURES)).one()
         relayers = (await session.execute(_RELAYERS)).all()
     least = str(request.app.state.settings.relayer_min_balance_wei)
     shown = [

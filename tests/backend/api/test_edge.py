@@ -149,6 +149,22 @@ async def test_health__redis_away__is_degraded_and_requests_go_on(site: Site, re
     assert trades.status_code == 200
 
 
+async def test_health__asked_a_hundred_times_at_once__looks_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    call = site.app.state.rpc.call
+
+    async def counted(method: str, params: list[object]) -> object:
+        asked.append(method)
+        return await call(method, params)
+
+    monkeypatch.setattr(site.app.state.rpc, "call", counted)
+
+    answers = await asyncio.gather(*(site.client.get("/health/detailed") for _ in range(100)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert asked == ["eth_blockNumber"]
+
+
 async def test_metrics__after_requests__name_the_figures_that_alerts_use(site: Site) -> None:
     await site.client.get("/api/energy-trades")
 
