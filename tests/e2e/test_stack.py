@@ -8,7 +8,6 @@ import json
 import shutil
 import signal
 import stat
-import time
 from pathlib import Path
 
 import pytest
@@ -136,12 +135,3 @@ async def test_open__external_servers_without_secrets__is_refused_by_name(folder
             pass
 
     assert not (folder / "run.json").exists()
-
-
-async def test_open__nothing_to_do__starts_within_seconds(folder):
-    started = time.monotonic()
-
-    async with Stack(folder, ()):
-        taken_s = time.monotonic() - started
-
-    assert taken_s < 10
