@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ai_service.forecasting import recurrent
 from ai_service.forecasting.features import known_days
 from ai_service.forecasting.types import Floats, Ints, Series
 
@@ -35,16 +36,19 @@ class Extra:
 
 def listed() -> list[Extra]:
     """Every optional model and whether it takes part."""
-    recurrent = _absent("neuralforecast", "neuralforecast") or "this release has no adapter for it"
     return [
         Extra("chronos", "chronos-forecasting", _chronos_skipped()),
-        Extra("lstm", "neuralforecast", recurrent),
+        Extra(recurrent.NAME, recurrent.PACKAGE, _recurrent_skipped()),
     ]
 
 
 def forecasters() -> dict[str, Callable[[Series, Ints, int], Floats]]:
     """The optional models that take part, by name."""
-    return {} if _chronos_skipped() else {"chronos": _chronos}
+    known: dict[str, tuple[str | None, Callable[[Series, Ints, int], Floats]]] = {
+        "chronos": (_chronos_skipped(), _chronos),
+        recurrent.NAME: (_recurrent_skipped(), recurrent.forecaster),
+    }
+    return {name: ask for name, (skipped, ask) in known.items() if skipped is None}
 
 
 def _chronos_skipped() -> str | None:
@@ -54,6 +58,12 @@ def _chronos_skipped() -> str | None:
     if not (Path(folder) / "config.json").is_file():
         return f"{CHRONOS_FOLDER}: {Path(folder).name} holds no config.json, so no model"
     return _absent("chronos", "chronos-forecasting")
+
+
+def _recurrent_skipped() -> str | None:
+    if not recurrent.switched_on():
+        return f"{recurrent.SWITCH} is not set to true"
+    return _absent(recurrent.PACKAGE, recurrent.PACKAGE)
 
 
 def _absent(module: str, package: str) -> str | None:

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recurrent network (LSTM of `neuralforecast`) as one more member of a back-test; an optional extra, see optional.py.
 
-It sees the week before an origin and the calendar, one network for all steps of the horizon. It is trained at moments on
-a grid of GRID_DAYS, on what was known at the moment, and an origin is answered by the last training before it: training
-by somebody who knows the future gives the same network, which the leak check compares. Equal readings are learned from
-once: networks are kept by the hash of what they learned from.
+It sees the week before an origin and the calendar, one network for all steps of the horizon. It is trained at moments
+on a grid of GRID_DAYS, on what was known at the moment, and an origin is answered by the last training before it. Equal
+readings are learned from once: networks are kept by the hash of what they learned from.
 
 `Recurrent` holds plain arrays, so that it can lie in the register; without the package it is silent.
 """
@@ -133,9 +132,10 @@ def _learned(values: Floats, calendar: Floats, *, steps: int, per_day: int) -> R
     table = pd.DataFrame(calendar, columns=list(CALENDAR))
     table = table.assign(unique_id="series", ds=np.arange(len(values)), y=scaled, available_mask=seen.astype(float))
     table["y"] = _usual_where_unknown(table["y"], per_day)
-    network = _network(steps, per_day)
-    NeuralForecast([network], freq=1).fit(table)
-    weights = {name: value.detach().numpy().copy() for name, value in network.state_dict().items()}
+    trainer = NeuralForecast([_network(steps, per_day)], freq=1)
+    trainer.fit(table)
+    learned = trainer.models[0].state_dict()
+    weights = {name: value.detach().numpy().copy() for name, value in learned.items()}
     return Recurrent(weights, centre, spread, steps, per_day)
 
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ai_service.forecasting import backtest, ensemble, errors, features, intervals, pooled, quality
+from ai_service.forecasting import backtest, ensemble, errors, features, intervals, pooled, quality, recurrent
 from ai_service.forecasting.metrics import QUANTILES
 from ai_service.forecasting.models import MEMBERS, ROUNDS, Members
-from ai_service.forecasting.types import Finding, Floats, Series
+from ai_service.forecasting.recurrent import Recurrent
+from ai_service.forecasting.types import Finding, Floats, Ints, Series
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Served:
     misses: Floats  # (steps, QUANTILES): calibrated misses in units of the spread
     steps: int
     origin_second: int
+    recurrent: Recurrent | None = None  # where its weight or the choice asks for it
 
     def forecast(self, raw: Series) -> Forecast:
         """From the end of the series on. Raises HorizonInvalid at another time of day than it was trained for."""
@@ -46,20 +48,30 @@ class Served:
             raise errors.HorizonInvalid("Trained for another time of day", trained_s=self.origin_second, asked_s=second)
         checked = quality.check(raw)
         at = np.array([origin])
-        simple = backtest.simple_forecasters()
-        wanted = [name for name in simple if name == self.chosen or self.weights.get(name, 0) > 0]
-        medians = {name: simple[name](checked.series, at, self.steps) for name in wanted}
+        medians = self._simple(checked.series, at)
         learned, spread = self.members.predict(features.build(checked.series, at, self.steps))
         medians |= learned
         used = {name: share for name, share in self.weights.items() if share > 0}
-        stack = np.stack([medians[name] for name in used], axis=-1)
+        silent = np.full((1, self.steps), np.nan)  # an optional model whose package is no longer there
+        stack = np.stack([medians.get(name, silent) for name in used], axis=-1)
         median = ensemble.combine(stack, np.array(list(used.values())))[0]
         if self.chosen != backtest.ENSEMBLE:  # where it is silent, all speak
-            median = np.where(np.isfinite(medians[self.chosen][0]), medians[self.chosen][0], median)
+            own = medians.get(self.chosen, silent)[0]
+            median = np.where(np.isfinite(own), own, median)
         if self.chosen not in (*MEMBERS, backtest.ENSEMBLE):
             spread = intervals.Spread.none(1, self.steps)
         quantiles = np.maximum(spread.around(0, median, self.misses), intervals.floor_of(raw.values))
         return Forecast(quantiles, origin, self.chosen, checked.findings)
+
+    def _simple(self, series: Series, at: Ints) -> dict[str, Floats]:
+        """Medians of the models that are asked anew at each origin, and of the network, by name."""
+        simple = backtest.simple_forecasters()
+        simple.pop(recurrent.NAME, None)  # there it would be trained
+        wanted = [name for name in simple if name == self.chosen or self.weights.get(name, 0) > 0]
+        medians = {name: simple[name](series, at, self.steps) for name in wanted}
+        if self.recurrent is not None:
+            medians[recurrent.NAME] = self.recurrent.predict(series, at)
+        return medians
 
 
 def prepare(result: backtest.Result, *, rounds: int = ROUNDS) -> Served:
@@ -74,6 +86,7 @@ def prepare(result: backtest.Result, *, rounds: int = ROUNDS) -> Served:
     actual = features.targets(result.series, result.plan.scored, result.plan.steps)
     misses = answer.spread.misses(answer.median, actual)
     end = len(series)
+    leaning = result.weights.get(recurrent.NAME, 0) > 0 or result.chosen == recurrent.NAME
     return Served(
         chosen=result.chosen,
         weights=result.weights,
@@ -81,6 +94,7 @@ def prepare(result: backtest.Result, *, rounds: int = ROUNDS) -> Served:
         misses=intervals.upcoming(misses, per_day=series.per_day),
         steps=result.plan.steps,
         origin_second=int(series.time_at(np.array([end]))[0]) % 86_400,
+        recurrent=recurrent.train(series, end, result.plan.steps) if leaning else None,
     )
 
 
