@@ -40,7 +40,7 @@ export function BoardTable({ places, page }: { places: readonly Schemas['PlaceOu
       </thead>
       <tbody>
         {places.map((place) => (
-          <tr key={place.name} className={cn('transition-colors duration-700', place.isMe && 'bg-primary/8', isMove(seen.moves.get(place.name)) && 'bg-carbon/10')}>
+          <tr key={place.name} className={cn('transition-colors duration-700', isMove(seen.moves.get(place.name)) ? 'bg-carbon/10' : place.isMe && 'bg-primary/8')}>
             <Td num className="font-semibold text-muted">{place.rank}</Td>
             <Td>
               <span className="flex flex-wrap items-center gap-x-2 gap-y-1">

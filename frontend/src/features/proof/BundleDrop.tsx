@@ -31,9 +31,9 @@ export function BundleDrop({ onFile, problem, isSmall }: BundleDropProps) {
         onDragLeave={() => setOver(false)}
         onDrop={drop}
         className={cn(
-          'flex cursor-pointer items-center justify-center gap-4 rounded-2xl border-2 border-dashed border-line-strong/60 bg-surface px-6 text-center transition-colors hover:border-primary has-focus-visible:outline-2 has-focus-visible:outline-primary',
+          'flex cursor-pointer items-center justify-center gap-4 rounded-2xl border-2 border-dashed px-6 text-center transition-colors hover:border-primary has-focus-visible:outline-2 has-focus-visible:outline-primary',
           isSmall ? 'py-4' : 'flex-col py-12',
-          isOver && 'border-primary bg-primary/5',
+          isOver ? 'border-primary bg-primary/5' : 'border-line-strong/60 bg-surface',
         )}
       >
         <span className="grid size-12 shrink-0 place-items-center rounded-2xl bg-raised text-primary"><FileCheck2 className="size-6" aria-hidden /></span>

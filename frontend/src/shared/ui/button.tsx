@@ -6,7 +6,7 @@ import type { ButtonHTMLAttributes, ReactNode } from 'react'
 import { cn } from './cn'
 
 export const buttonStyle = cva(
-  'inline-flex items-center justify-center gap-2 rounded-lg font-medium whitespace-nowrap transition-colors select-none ' +
+  'inline-flex items-center weak:justify-center gap-2 rounded-lg font-medium whitespace-nowrap transition-colors select-none ' +
     'disabled:opacity-50 disabled:cursor-not-allowed aria-disabled:opacity-50 [&_svg]:shrink-0 [&_svg]:size-[1.1em]',
   {
     variants: {
@@ -15,9 +15,8 @@ export const buttonStyle = cva(
         secondary: 'bg-raised text-fg border border-line-strong/60 hover:bg-hover',
         ghost: 'text-fg hover:bg-hover',
         danger: 'bg-danger-strong text-white hover:brightness-110',
-        link: 'text-link underline underline-offset-4 decoration-link/40 hover:decoration-link px-0 h-auto',
       },
-      size: { sm: 'h-9 px-3 text-sm', md: 'h-11 px-4 text-sm', lg: 'h-12 px-6 text-base', icon: 'size-11' },
+      size: { sm: 'weak:h-9 px-3 text-sm', md: 'weak:h-11 px-4 text-sm', lg: 'weak:h-12 px-6 text-base', icon: 'size-11' },
     },
     defaultVariants: { variant: 'primary', size: 'md' },
   },

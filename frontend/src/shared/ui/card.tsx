@@ -66,7 +66,7 @@ export function PageHeader({ title, description, actions }: { title: ReactNode; 
 /** Name and value pairs, one below the other. */
 export function Facts({ items, className }: { items: readonly (readonly [ReactNode, ReactNode])[]; className?: string }) {
   return (
-    <dl className={cn('grid grid-cols-[minmax(0,auto)_minmax(0,1fr)] gap-x-6 gap-y-2.5 text-sm', className)}>
+    <dl className={cn('grid grid-cols-[minmax(0,auto)_minmax(0,1fr)] weak:gap-x-6 gap-y-2.5 text-sm', className)}>
       {items.map(([name, value], place) => (
         <div key={place} className="contents">
           <dt className="text-muted">{name}</dt>

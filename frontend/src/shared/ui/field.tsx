@@ -3,7 +3,7 @@ import { useId, type ComponentProps, type ReactNode } from 'react'
 import { cn } from './cn'
 
 export const inputStyle =
-  'h-11 w-full min-w-0 rounded-lg border border-line-strong/70 bg-raised px-3 text-base sm:text-sm text-fg placeholder:text-muted ' +
+  'weak:h-11 weak:w-full min-w-0 rounded-lg border border-line-strong/70 bg-raised px-3 text-base sm:text-sm text-fg placeholder:text-muted ' +
   'hover:border-line-strong aria-invalid:border-danger disabled:opacity-60 read-only:bg-surface'
 
 interface Parts {
