@@ -181,7 +181,7 @@ class StoreUnknown(Invalid):
     title = "Files of models lie in a folder or at s3://bucket/path"
 
 
-class ObjectStoreAway(Unavailable):
+class ObjectStoreAway(RegisterAway):
     """The object store does not answer in time, or lets nobody in."""
 
     code = "model.store_away"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where files of models lie: a place `<name>/<id>` for each version, in a folder.
+"""Where files of models lie: a place `<name>/<id>` for each version, in a folder or an S3 store (s3.py).
 
 A place appears complete or not at all, and its files are never changed.
 """
@@ -50,8 +50,12 @@ class Store(Protocol):
 
 
 def opened(root: str | Path) -> Store:
-    """The store of a folder. Raises StoreUnknown for another kind of address."""
+    """The store of a folder or of `s3://bucket/prefix`. Raises StoreUnknown for another kind of address."""
+    from ai_service.forecasting.s3 import S3Store
+
     parts = urlsplit(str(root))
+    if parts.scheme == "s3":
+        return S3Store(str(root))
     if parts.scheme == "file":
         return FolderStore(Path(unquote(parts.path)))
     if "://" not in str(root):
