@@ -9,9 +9,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Path as PathParam
 
 from backend.accounts.deps import SIGNED_IN, CurrentUser, Db, OptionalUser, ServiceDb
+from backend.accounts.types import Principal
 from backend.chain.errors import ChainConnecting
+from backend.core.db import Actor
 from backend.core.envelope import EnvelopeRoute, Paged, PageQuery
-from backend.core.errors import Invalid, Unauthenticated, Unavailable, refusals
+from backend.core.errors import Unauthenticated, Unavailable, refusals
 from backend.core.units import Address, Moment
 from backend.market import service
 from backend.market.errors import (
@@ -127,9 +129,7 @@ async def list_trades(
     """Trades, newest first or as `sort` says; `status=pending|failed` lists the signed-in user's own claims."""
     shown = _shown(request)
     if status in STATES_OF:
-        if principal is None:
-            raise Unauthenticated("Pending and failed claims are shown to whoever posted them: sign in")
-        claims, total = await service.list_submissions(db, principal.actor(), STATES_OF[status], page)
+        claims, total = await service.list_submissions(db, _poster(principal), STATES_OF[status], page)
         items = [submission_out(claim, **shown) for claim in claims]
     else:
         trades, total = await service.list_trades(db, service_db, wanted, page)
@@ -137,16 +137,25 @@ async def list_trades(
     return Paged(items=items, page=page.page, limit=page.limit, total=total)
 
 
+def _poster(principal: Principal | None) -> Actor:
+    if principal is None:
+        raise Unauthenticated("Pending and failed claims are shown to whoever posted them: sign in")
+    return principal.actor()
+
+
 @router.get(
     "/export",
     response_class=Response,
-    responses={200: {"content": {"text/csv": {}}}, **refusals(WalletsNeeded, ExportTooLarge, Invalid)},
+    responses={200: {"content": {"text/csv": {}}}, **refusals(*SIGNED_IN, WalletsNeeded, ExportTooLarge)},
 )
-async def export_trades(wanted: Listing, db: Db, service_db: ServiceDb, status: Status | None = None) -> Response:
-    """The same list of recorded trades as a CSV file, 10,000 trades at most. Public."""
+async def export_trades(
+    wanted: Listing, principal: OptionalUser, db: Db, service_db: ServiceDb, status: Status | None = None
+) -> Response:
+    """The same list as a CSV file, 10,000 lines at most. Recorded trades are public, claims their poster's."""
     if status in STATES_OF:
-        raise Invalid("A file holds recorded trades: confirmed, final or orphaned")
-    content = await service.export_trades(db, service_db, wanted)
+        content = await service.export_submissions(db, _poster(principal), STATES_OF[status])
+    else:
+        content = await service.export_trades(db, service_db, wanted)
     named = {"Content-Disposition": 'attachment; filename="gridx-trades.csv"'}
     return Response(content, media_type="text/csv; charset=utf-8", headers=named)
 

@@ -144,9 +144,14 @@ def trade_out(trade: TradeView, *, required: int | None, explorer: str | None) -
     )
 
 
+def status_of(claim: SubmissionView) -> Status:
+    """Where a claim that has no recorded trade stands: what is recorded meanwhile is on its way."""
+    return _STATES[claim.state] if claim.state is not SubmissionState.RECORDED else "pending"
+
+
 def submission_out(claim: SubmissionView, *, required: int | None, explorer: str | None) -> TradeOut:
     """A posted claim that has no recorded trade."""
-    status = _STATES[claim.state] if claim.state is not SubmissionState.RECORDED else "pending"
+    status = status_of(claim)
     return TradeOut(
         id=claim.id,
         status=status,

@@ -100,6 +100,14 @@ async def export_trades(db: Database, service_db: Database, wanted: TradeListing
     return await asyncio.to_thread(papers.csv_of, trades)
 
 
+async def export_submissions(db: Database, actor: Actor, states: tuple[SubmissionState, ...]) -> str:
+    """The acting user's own claims in `states` as CSV, one line a claim. Raises ExportTooLarge."""
+    claims, total = await list_submissions(db, actor, states, PageParams(1, EXPORTED))
+    if total > EXPORTED:
+        raise ExportTooLarge(trades=total, most=EXPORTED)
+    return await asyncio.to_thread(papers.csv_of_claims, claims)
+
+
 async def list_submissions(
     db: Database, actor: Actor, states: tuple[SubmissionState, ...], page: PageParams
 ) -> tuple[list[SubmissionView], int]:

@@ -76,10 +76,23 @@ async def test_export__of_a_wallet__is_csv_with_exact_amounts(site: Site, three:
     assert rows[0]["blockTime"].endswith("Z")
 
 
-async def test_export__of_claims__is_refused(site: Site) -> None:
-    answer = await site.client.get("/api/energy-trades/export", params={"status": "pending"})
+async def test_export__of_claims__is_their_posters_alone(site: Site) -> None:
+    _, tx_hash = await site.fill(1, 2)
+    await site.client.post("/api/energy-trades", json=site.claim(1, 2, tx_hash), headers=site.headers(2))
 
-    assert answer.status_code == 422
+    exported = [
+        await site.client.get("/api/energy-trades/export", params={"status": status}, headers=site.headers(person))
+        for status, person in (("pending", 2), ("failed", 2), ("pending", 3))
+    ]
+    anonymous = await site.client.get("/api/energy-trades/export", params={"status": "pending"})
+
+    mine, failed, theirs = (list(csv.DictReader(io.StringIO(answer.text))) for answer in exported)
+    assert [(row["txHash"], row["status"], row["reason"], row["energyKwh"]) for row in mine] == [
+        ("0x" + tx_hash.hex(), "pending", "", "2")
+    ]
+    assert mine[0]["postedAt"].endswith("Z")
+    assert (failed, theirs) == ([], [])
+    assert (anonymous.status_code, anonymous.json()["error"]["code"]) == (401, "auth.required")
 
 
 async def test_operations__operator__sees_queues_and_relayers(site: Site, three: list[str]) -> None:
