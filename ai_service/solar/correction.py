@@ -4,7 +4,8 @@
 For each time of day the upper quantile of reading over clear-sky power is what the system gives under a clear sky
 (shade, dirt, a wrong tilt). What is usual is a mean of yesterday, the medians of the last 3, 7 and 14 days and the mean
 of 7, each carried to the season by clear-sky power: of what was measured beside it (tests/bench/solar.py) no single one
-of them was as good on every system. What has just been measured counts for the hours that follow and fades away.
+of them was as good on every system. What has just been measured counts for the hours that follow and fades away. Beside
+it stands what followed earlier days like the last one (alike.py), the more the more of them there were.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ai_service.solar.alike import Alike, follow
 from ai_service.solar.physics import Floats
 
 DAY_S = 86_400
@@ -28,6 +30,8 @@ MEAN_DAYS = 7
 FADE_H = 3.0
 WEATHER_WEIGHT = 0.7
 RECENT_H = 1.0
+DAY_H = 24.0
+KEEPS_H = 36.0  # what the last day tells of the coming ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Learnt:
     clear_factor: Floats
     usual_kw: Floats
     clear_kw: Floats
+    alike: Alike
     recent: float  # recent reading over what is usual at that time; NaN: nothing recent by day
     until_s: float
     days: int
@@ -66,7 +71,8 @@ def learn(readings_kw: Floats, clear_kw: Floats, *, capacity_kwp: float, step_s:
     usual = np.where(np.isfinite(usual), usual, np.nanmedian(ratio) * sky[-1])
     clear_factor = np.where(np.isfinite(clear_factor), clear_factor, whole)
     recent = _recent(past, usual, sky, capacity_kwp=capacity_kwp, steps=max(1, int(RECENT_H * 3600 / step_s)))
-    return Learnt(clear_factor, usual, sky[-1], recent, end_s, days)
+    alike = follow(carried, capacity_kwp=capacity_kwp, step_s=step_s)
+    return Learnt(clear_factor, usual, sky[-1], alike, recent, end_s, days)
 
 
 def corrected(learnt: Learnt, clear_kw: Floats, weather_kw: Floats, time_s: Floats, *, step_s: int) -> Floats:
@@ -75,14 +81,17 @@ def corrected(learnt: Learnt, clear_kw: Floats, weather_kw: Floats, time_s: Floa
     `time_s` are the beginnings of the intervals, at `learnt.until_s` or later.
     """
     slot = ((time_s - learnt.until_s) // step_s).astype(np.int64) % (DAY_S // step_s)
-    usual = learnt.usual_kw[slot] * _season(clear_kw, learnt.clear_kw[slot])
-    by_weather = weather_kw * learnt.clear_factor[slot]
-    expected = np.where(np.isfinite(by_weather), WEATHER_WEIGHT * by_weather + (1 - WEATHER_WEIGHT) * usual, usual)
-    if not np.isfinite(learnt.recent):
-        return expected
     ahead_h = (time_s - learnt.until_s) / 3600
-    drawn: Floats = expected * (1.0 + (learnt.recent - 1.0) * np.exp(-ahead_h / FADE_H))
-    return drawn
+    season = _season(clear_kw, learnt.clear_kw[slot])
+    drawn = 1.0
+    if np.isfinite(learnt.recent):
+        drawn = 1.0 + (learnt.recent - 1.0) * np.exp(-ahead_h / FADE_H)
+    trust = learnt.alike.trust * np.exp(-np.maximum(ahead_h - DAY_H, 0.0) / KEEPS_H)
+    usual = (1.0 - trust) * learnt.usual_kw[slot] * drawn + trust * learnt.alike.power_kw[slot]
+    usual = (usual + learnt.alike.shift_kw[slot] * np.exp(-ahead_h / KEEPS_H)) * season
+    by_weather = weather_kw * learnt.clear_factor[slot] * drawn
+    found: Floats = np.where(np.isfinite(by_weather), WEATHER_WEIGHT * by_weather + (1 - WEATHER_WEIGHT) * usual, usual)
+    return found
 
 
 def _season(target: Floats, of: Floats) -> Floats:
