@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists of one's own orders and matches look at one's own rows, not at everybody's."""
+"""What is asked again and again is found by index, however much has been traded."""
 
 from uuid import uuid4
 
@@ -37,3 +37,12 @@ async def test_failed_claims__of_everybody__are_found_by_index(service_db):
     )  # fmt: skip
 
     assert "trade_submissions_failed" in found
+
+
+async def test_next_nonce__of_a_relayer__is_found_by_index(service_db):
+    found = await plan(
+        service_db, None, "SELECT max(nonce) FROM relay_transactions WHERE chain = 1 AND signer = '\\xab'"
+        " AND state <> 'LOST'",
+    )  # fmt: skip
+
+    assert "using relay_transactions_used" in found
