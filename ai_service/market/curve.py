@@ -20,6 +20,7 @@ from ai_service.forecasting.metrics import QUANTILES
 from ai_service.forecasting.types import Floats
 
 GRID = 24  # scenarios of supply times as many of demand
+CHANCES = 9  # of what books do beside the model, for each of them
 LEARNT_AFTER = 24  # intervals of observed prices that weigh as much as the model
 
 
@@ -85,27 +86,46 @@ def traded(supply: Floats, demand: Floats, tariffs: Tariffs) -> Floats:
     return np.nan_to_num(offered, nan=0.0)
 
 
-def observed_lean(observed: Floats, modelled: Floats) -> float:
-    """How far prices lay above the model of late: the median, drawn to nothing while there are few."""
-    seen = np.isfinite(observed) & np.isfinite(modelled)
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What prices of late did beside the model, micro-units per kWh: `lean`, how far they lay above it, and `chances`
+    (CHANCES), how far books of few orders strayed from that, either way."""
+
+    lean: float
+    chances: Floats
+
+    @classmethod
+    def nothing(cls) -> Observed:
+        """No price was seen."""
+        return cls(0.0, np.zeros(CHANCES))
+
+
+def observed(prices: Floats, modelled: Floats) -> Observed:
+    """Of past prices and the model's for the same intervals. Both parts are drawn to nothing while there are few."""
+    seen = np.isfinite(prices) & np.isfinite(modelled)
     count = int(seen.sum())
     if count == 0:
-        return 0.0
-    return float(np.median(observed[seen] - modelled[seen])) * count / (count + LEARNT_AFTER)
+        return Observed.nothing()
+    above = prices[seen] - modelled[seen]
+    middle = float(np.median(above))
+    trust = count / (count + LEARNT_AFTER)
+    return Observed(middle * trust, np.quantile(above - middle, (np.arange(CHANCES) + 0.5) / CHANCES) * trust)
 
 
-def scenarios(supply: Floats, demand: Floats, tariffs: Tariffs, *, lean: float) -> Floats:
+def scenarios(supply: Floats, demand: Floats, tariffs: Tariffs, seen: Observed) -> Floats:
     """(steps, QUANTILES) of the price for quantiles of supply and demand (steps, QUANTILES), taken as independent."""
     share = (np.arange(GRID) + 0.5) / GRID
     levels = np.array(QUANTILES)
     answer = np.full((len(supply), len(QUANTILES)), np.nan)
+    least = tariffs.sellers_least + min(seen.lean, 0.0)
+    most = tariffs.buyers_most + max(seen.lean, 0.0)
     for step in range(len(supply)):
         sold = np.interp(share, levels, supply[step])[:, None]
         wanted = np.interp(share, levels, demand[step])[None, :]
-        prices = tariffs.bounded(price(sold, wanted, tariffs) + lean).ravel()
-        prices = prices[np.isfinite(prices)]
+        prices = price(sold, wanted, tariffs) + seen.lean
+        prices = (prices[np.isfinite(prices)][:, None] + seen.chances).ravel()
         if len(prices):
-            answer[step] = np.quantile(prices, levels)
+            answer[step] = np.quantile(tariffs.bounded(np.clip(prices, least, most)), levels)
     return answer
 
 

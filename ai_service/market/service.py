@@ -98,8 +98,8 @@ class Market:
         tariffs = await self._tariffs(community.number)
         supply, demand = await self._sides(community, step_s=step_s, steps=steps, now=now)
         observed, carbon = await asyncio.gather(self._observed(community.number, now), self._carbon(community, now))
-        lean = _lean(observed, supply, demand, tariffs)
-        price = await asyncio.to_thread(curve.scenarios, supply.quantiles, demand.quantiles, tariffs, lean=lean)
+        seen = _seen(observed, supply, demand, tariffs)
+        price = await asyncio.to_thread(curve.scenarios, supply.quantiles, demand.quantiles, tariffs, seen)
         told = tuple(
             curve.explain(
                 float(sold),
@@ -107,7 +107,7 @@ class Market:
                 usual_supply=supply.usual,
                 usual_demand=demand.usual,
                 tariffs=tariffs,
-                lean=lean,
+                lean=seen.lean,
             )
             for sold, wanted in zip(supply.median, demand.median, strict=True)
         )
@@ -218,11 +218,11 @@ def _past(town: Town) -> tuple[float, dict[int, float]]:
     return float(np.nanmean(recent.values)), dict(pairs)
 
 
-def _lean(observed: Mapping[int, float], supply: Side, demand: Side, tariffs: Tariffs) -> float:
+def _seen(observed: Mapping[int, float], supply: Side, demand: Side, tariffs: Tariffs) -> curve.Observed:
     times = [time for time in observed if time in supply.recent or time in demand.recent]
     sold = np.array([supply.recent.get(time, 0.0) for time in times])
     wanted = np.array([demand.recent.get(time, 0.0) for time in times])
-    return curve.observed_lean(np.array([observed[time] for time in times]), curve.price(sold, wanted, tariffs))
+    return curve.observed(np.array([observed[time] for time in times]), curve.price(sold, wanted, tariffs))
 
 
 def _micro(text: str) -> int:

@@ -73,19 +73,34 @@ def test_scenarios__wider_supply__makes_a_wider_price_around_the_same_middle():
     narrow, wide = (one(10)[:, None] + spread * (levels - 0.5)[None] for spread in (0.2, 8.0))
     demand = np.full((1, len(levels)), 10.0)
 
-    sharp, vague = (curve.scenarios(supply, demand, TARIFFS, lean=0) for supply in (narrow, wide))
+    sharp, vague = (curve.scenarios(supply, demand, TARIFFS, curve.Observed.nothing()) for supply in (narrow, wide))
 
     assert (np.diff(vague, axis=1) >= 0).all()
     assert np.ptp(vague) > 10 * np.ptp(sharp)
     assert vague[0, MEDIAN] == pytest.approx(sharp[0, MEDIAN], rel=0.02)
 
 
-def test_observed_lean__few_prices__weigh_little():
+def test_observed__few_prices__weigh_little():
     model = np.full(240, 20.0)
 
-    assert curve.observed_lean(model[:1] + 10, model[:1]) < 1
-    assert curve.observed_lean(model + 10, model) > 9
-    assert curve.observed_lean(model[:0], model[:0]) == 0
+    assert curve.observed(model[:1] + 10, model[:1]).lean < 1
+    assert curve.observed(model + 10, model).lean > 9
+    assert curve.observed(model[:0], model[:0]).lean == 0
+
+
+def test_scenarios__books_that_strayed_from_the_model__widen_the_interval_and_stay_between_the_tariffs():
+    levels = np.array(QUANTILES)
+    sides = [one(10)[:, None] + 0.2 * (levels - 0.5)[None]] * 2
+    model = np.full(2400, 20.0 * CENTS)
+    strayed = curve.observed(model + np.random.default_rng(1).normal(0, 4 * CENTS, len(model)), model)
+
+    calm, rough = (curve.scenarios(*sides, TARIFFS, seen) for seen in (curve.Observed.nothing(), strayed))
+
+    low, high = (rough[0, QUANTILES.index(level)] for level in (0.05, 0.95))
+    assert np.ptp(calm) < CENTS
+    assert 11 * CENTS < high - low < 15 * CENTS  # 90 % of a normal deviation of 4: 13.2
+    assert TARIFFS.sellers_least <= rough.min()
+    assert rough.max() <= TARIFFS.buyers_most
 
 
 @pytest.mark.parametrize(("feed_in", "retail", "fee"), [(0, 0, 0), (9, 8, 0), (5, 8, 4)])
