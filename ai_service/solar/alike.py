@@ -23,7 +23,7 @@ ANY_DAY = 0.02  # weight of a day that is not alike at all
 FORGETS_DAYS = 60.0
 LEAST_OVERLAP = 0.3  # of the weight of the hours that both days must know
 TRUST, TRUSTED_DAYS = 0.65, 3.0
-LEVEL_H, LEVEL_WEIGHT, LEVEL_DAYS = 6.0, 0.15, 14
+LEVEL_H, LEVEL_WEIGHT, LEVEL_DAYS = 12.0, 0.3, 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,10 @@ def _median(values: Floats, likeness: Floats) -> Floats:
 
 
 def _level(day: Floats, usual: Floats, ceiling: Floats, least: float, step_s: int) -> float:
-    """How far the last hours lay above what is usual, as a share of clear-sky output; 0 at night."""
+    """How far the last hours lay above what is usual, as a share of a clear day's energy."""
     last = slice(-max(1, int(LEVEL_H * 3600 / step_s)), None)
     known = np.isfinite(day[last]) & (ceiling[last] > least)
     if not known.any():
         return 0.0
-    above = float((day[last] - usual[last])[known].sum() / ceiling[last][known].sum())
+    above = float((day[last] - usual[last])[known].sum() / ceiling.sum())
     return min(max(above, -1.0), 1.0)

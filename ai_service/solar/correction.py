@@ -5,7 +5,8 @@ For each time of day the upper quantile of reading over clear-sky power is what 
 (shade, dirt, a wrong tilt). What is usual is a mean of yesterday, the medians of the last 3, 7 and 14 days and the mean
 of 7, each carried to the season by clear-sky power: of what was measured beside it (tests/bench/solar.py) no single one
 of them was as good on every system. What has just been measured counts for the hours that follow and fades away. Beside
-it stands what followed earlier days like the last one (alike.py), the more the more of them there were.
+it stands what followed earlier days like the last one (alike.py), the more the more of them there were. A system that
+has given nothing for a day is taken to stand still for another, then to come back slowly.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ai_service.forecasting.types import Flags
 from ai_service.solar.alike import Alike, follow
 from ai_service.solar.physics import Floats
 
@@ -32,6 +34,8 @@ WEATHER_WEIGHT = 0.7
 RECENT_H = 1.0
 DAY_H = 24.0
 KEEPS_H = 36.0  # what the last day tells of the coming ones
+STILL = 0.005  # of clear-sky energy
+STILL_H = 5.0  # of daylight that have to be known
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Learnt:
     recent: float  # recent reading over what is usual at that time; NaN: nothing recent by day
     until_s: float
     days: int
+    still: bool  # nothing came in the last day
 
 
 def learn(readings_kw: Floats, clear_kw: Floats, *, capacity_kwp: float, step_s: int, end_s: float) -> Learnt | None:
@@ -72,7 +77,9 @@ def learn(readings_kw: Floats, clear_kw: Floats, *, capacity_kwp: float, step_s:
     clear_factor = np.where(np.isfinite(clear_factor), clear_factor, whole)
     recent = _recent(past, usual, sky, capacity_kwp=capacity_kwp, steps=max(1, int(RECENT_H * 3600 / step_s)))
     alike = follow(carried, capacity_kwp=capacity_kwp, step_s=step_s)
-    return Learnt(clear_factor, usual, sky[-1], alike, recent, end_s, days)
+    return Learnt(
+        clear_factor, usual, sky[-1], alike, recent, end_s, days, _still(past[-1], sky[-1], bright[-1], step_s)
+    )
 
 
 def corrected(learnt: Learnt, clear_kw: Floats, weather_kw: Floats, time_s: Floats, *, step_s: int) -> Floats:
@@ -92,6 +99,11 @@ def corrected(learnt: Learnt, clear_kw: Floats, weather_kw: Floats, time_s: Floa
     by_weather = weather_kw * learnt.clear_factor[slot] * drawn
     found: Floats = np.where(np.isfinite(by_weather), WEATHER_WEIGHT * by_weather + (1 - WEATHER_WEIGHT) * usual, usual)
     return found
+
+
+def _still(day: Floats, sky: Floats, bright: Flags, step_s: int) -> bool:
+    known = int(bright.sum()) * step_s / 3600 >= STILL_H
+    return known and float(day[bright].sum()) < STILL * float(sky[bright].sum())
 
 
 def _season(target: Floats, of: Floats) -> Floats:

@@ -70,6 +70,8 @@ def forecast(
         power = np.where(np.isfinite(by_weather), by_weather, cloudy)
     else:
         basis.append("readings")
+        if learnt.still:
+            findings.append("no output for a day: taken to stand still")
         power = correction.corrected(learnt, clear, by_weather, begin_s, step_s=step_s)
     power = np.where(clear > 0, np.clip(power, 0.0, site.capacity_kwp), 0.0)
     return SolarForecast([time.to_pydatetime() for time in times], power, clear, basis, findings)
