@@ -97,8 +97,9 @@ def corrected(learnt: Learnt, clear_kw: Floats, weather_kw: Floats, time_s: Floa
     usual = (1.0 - trust) * learnt.usual_kw[slot] * drawn + trust * learnt.alike.power_kw[slot]
     usual = (usual + learnt.alike.shift_kw[slot] * np.exp(-ahead_h / KEEPS_H)) * season
     by_weather = weather_kw * learnt.clear_factor[slot] * drawn
-    found: Floats = np.where(np.isfinite(by_weather), WEATHER_WEIGHT * by_weather + (1 - WEATHER_WEIGHT) * usual, usual)
-    return found
+    found = np.where(np.isfinite(by_weather), WEATHER_WEIGHT * by_weather + (1 - WEATHER_WEIGHT) * usual, usual)
+    back = 1.0 - np.exp(-np.maximum(ahead_h - DAY_H, 0.0) / KEEPS_H) if learnt.still else 1.0
+    return np.asarray(found * back)
 
 
 def _still(day: Floats, sky: Floats, bright: Flags, step_s: int) -> bool:
