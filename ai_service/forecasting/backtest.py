@@ -90,6 +90,7 @@ class Result:
     leaks: leaks.Leaks
     findings: tuple[Finding, ...]
     choice: dict[str, float]
+    steered: dict[str, Floats]  # quantiles of the references, had they been calibrated like the models
 
 
 def reference_forecasters() -> dict[str, Forecaster]:
@@ -164,9 +165,11 @@ def run(
     whole, chosen = answers[ENSEMBLE], answers[chosen_of(choice)]
     filled = np.where(np.isfinite(chosen.median), chosen.median, whole.median)  # where it is silent, all speak
     answers[chosen_of(choice)] = replace(chosen, median=filled)
-    answers = {
-        name: replace(answer, quantiles=_quantiles(answer, actual, plan, raw)) for name, answer in answers.items()
-    }
+    quantiles = {name: _quantiles(answer, actual, plan, raw) for name, answer in answers.items()}
+    steered = {name: quantiles[name] for name in REFERENCES}
+    for name in REFERENCES:
+        quantiles[name] = _empirical(simple[name], answers[name], series, raw, plan)
+    answers = {name: replace(answer, quantiles=quantiles[name]) for name, answer in answers.items()}
     found = leaks.check(raw, _probes(plan, simple, build), plan.test)
     if not found.clean:
         raise errors.LookAheadFound(models=", ".join(found.found))
@@ -181,6 +184,7 @@ def run(
         leaks=found,
         findings=findings + checked.findings,
         choice=choice,
+        steered=steered,
     )
 
 
@@ -198,6 +202,13 @@ def _quantiles(answer: Answer, actual: Floats, plan: Plan, raw: Series) -> Float
     floor = intervals.floor_of(raw.values[: int(plan.test[0])])
     found = intervals.calibrate(answer.median, answer.spread, actual, plan.ready, per_day=raw.per_day, floor=floor)
     return found[~plan.ready]
+
+
+def _empirical(ask: Forecaster, answer: Answer, series: Series, raw: Series, plan: Plan) -> Floats:
+    """Quantiles of a reference for the test origins: its forecast moved by those of all its errors before the test."""
+    origins = plan.training[plan.training + plan.steps <= plan.test[0]]
+    errors_before = features.targets(raw, origins, plan.steps) - ask(series, origins, plan.steps)
+    return np.asarray(answer.median[~plan.ready][..., None] + np.nanquantile(errors_before, metrics.QUANTILES))
 
 
 def _learned(series: Series, plan: Plan, build: Builder, rounds: int) -> dict[str, Answer]:

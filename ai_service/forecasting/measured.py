@@ -83,6 +83,7 @@ def told(result: backtest.Result) -> dict[str, Any]:
         "coverage": chosen["coverage"],
         "coverageInterval": full["coverageInterval"],
         "pinballRatio": full["pinballRatio"],
+        "pinballRatioSteered": full["pinballRatioSteered"],
         "byHour": {hour: one["mae"] for hour, one in full["byHour"].items()},
         "earlierMase": earlier_mase(result),
         "reliability": reliability(result),

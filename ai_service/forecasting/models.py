@@ -98,14 +98,14 @@ def fit_members(frame: Frame, actual: Floats, *, rounds: int = ROUNDS) -> Member
 Jobs = dict[str, Callable[[], lightgbm.Booster]]
 
 
-def trio(rows: Floats, aim: Floats, *, rounds: int) -> Jobs:
-    """What makes the boosters of the median and of both ends of the spread."""
+def trio(rows: Floats, aim: Floats, *, rounds: int, **more: Any) -> Jobs:
+    """What makes the boosters of the median and of both ends of the spread; `more` replaces settings of theirs."""
     half = -(-rounds // 2)
     low, high = SPREAD_LEVELS
     return {
-        "median": lambda: boost(rows, aim, objective="l1", rounds=rounds),
-        "low": lambda: boost(rows, aim, objective="quantile", rounds=half, alpha=low),
-        "high": lambda: boost(rows, aim, objective="quantile", rounds=half, alpha=high),
+        "median": lambda: boost(rows, aim, objective="l1", rounds=rounds, **more),
+        "low": lambda: boost(rows, aim, objective="quantile", rounds=half, alpha=low, **more),
+        "high": lambda: boost(rows, aim, objective="quantile", rounds=half, alpha=high, **more),
     }
 
 

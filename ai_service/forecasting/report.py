@@ -24,6 +24,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "byHour": by_hour(best, result),
         "coverageInterval": coverage(best, result),
         "pinballRatio": pinball_ratio(result),
+        "pinballRatioSteered": pinball_ratio(result, steered=True),
         "leakCheck": {
             "clean": result.leaks.clean,
             "asked": list(result.leaks.asked),
@@ -53,7 +54,10 @@ def means(told: list[dict[str, Any]]) -> dict[str, Any]:
             for name in dict.fromkeys(name for one in told for name in one["models"])
         },
         "coverage": {str(level): _average([one["coverage"][str(level)] for one in chosen]) for level in metrics.LEVELS},
-        "pinballRatio": {name: _average([one["pinballRatio"][name] for one in told]) for name in NAIVES},
+        **{
+            ratio: {name: _average([one[ratio][name] for one in told]) for name in NAIVES}
+            for ratio in ("pinballRatio", "pinballRatioSteered")
+        },
         "held": {
             "overall": sum(one["holds"] for one in intervals),
             "jointly": sum(one["holdsJointly"] for one in intervals),
@@ -124,13 +128,19 @@ def coverage(answer: Answer, result: Result) -> dict[str, Any]:
     }
 
 
-def pinball_ratio(result: Result) -> dict[str, float]:
-    """Pinball loss of the chosen model over that of each seasonal naive with its empirical quantiles."""
-    loss = {
-        name: float(np.nanmean(metrics.pinball(result.answers[name].quantiles, result.actual)))
-        for name in (result.chosen, *NAIVES)
-    }
-    return {name: _short(loss[result.chosen] / loss[name]) for name in NAIVES}
+def pinball_ratio(result: Result, *, steered: bool = False) -> dict[str, float]:
+    """Pinball loss of the chosen model over that of each seasonal naive forecast.
+
+    The naive forecasts have the empirical quantiles of their errors before the test; `steered`: those by hour, weighted
+    and corrected day by day as the models' are (intervals.py), which is more than a naive forecast usually gets.
+    """
+
+    def loss(quantiles: Floats) -> float:
+        return float(np.nanmean(metrics.pinball(quantiles, result.actual)))
+
+    naive = {name: result.steered[name] if steered else result.answers[name].quantiles for name in NAIVES}
+    chosen = loss(result.answers[result.chosen].quantiles)
+    return {name: _short(chosen / loss(quantiles)) for name, quantiles in naive.items()}
 
 
 def _mean(values: Floats) -> float:

@@ -10,7 +10,6 @@ the boosters had not seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import lightgbm
@@ -19,13 +18,11 @@ import numpy as np
 from ai_service.forecasting import errors, features, quality
 from ai_service.forecasting.features import Frame
 from ai_service.forecasting.metrics import QUANTILES
-from ai_service.forecasting.models import ROUNDS, SETTINGS, SPREAD_LEVELS
+from ai_service.forecasting.models import NARROWEST, ROUNDS, side_by_side, trio
 from ai_service.forecasting.served import Forecast
 from ai_service.forecasting.types import Finding, Floats, Ints, Series
 
 ROWS = 300_000  # rows of training: more of them no longer pay
-NARROWEST = 0.02  # of the house's spread: an interval is never a line
-THREADS = 2
 SEED = 7
 TURN = 7  # slots by which the origin of a day lies after that of the day before: coprime with 24, 48 and 96
 LEAST_DAYS = 9
@@ -96,22 +93,7 @@ def fit(frame: Frame, actual: Floats, *, rounds: int = ROUNDS) -> dict[str, ligh
     seen = np.flatnonzero(np.isfinite(aim))
     if len(seen) > ROWS:
         seen = np.sort(np.random.default_rng(SEED).choice(seen, ROWS, replace=False))
-    rows, wanted = frame.relative[seen].astype(np.float32), aim[seen]
-    low, high = SPREAD_LEVELS
-    half = -(-rounds // 2)
-    jobs: dict[str, tuple[dict[str, object], int]] = {
-        "median": ({"objective": "l1"}, rounds),
-        "low": ({"objective": "quantile", "alpha": low}, half),
-        "high": ({"objective": "quantile", "alpha": high}, half),
-    }
-
-    def boosted(more: dict[str, object], count: int) -> lightgbm.Booster:
-        data = lightgbm.Dataset(rows, wanted, params={"max_bin": SETTINGS["max_bin"], "verbosity": -1})
-        return lightgbm.train({**SETTINGS, **more}, data, num_boost_round=count)
-
-    with ThreadPoolExecutor(THREADS) as side_by_side:
-        running = {name: side_by_side.submit(boosted, *job) for name, job in jobs.items()}
-        return {name: future.result() for name, future in running.items()}
+    return side_by_side(trio(frame.relative[seen], aim[seen], rounds=rounds))
 
 
 def origins_of(house: Series, first: int, last: int, *, turning: bool = True) -> Ints:

@@ -34,6 +34,26 @@ def test_run__a_regular_house__beats_the_references_with_fair_intervals(result):
     assert 0.8 < best["coverage"]["90"] < 0.98
 
 
+def test_run__references__have_the_empirical_quantiles_of_their_errors_before_the_test(result):
+    naive, values, first = result.answers["seasonal_naive_day"], result.series.values, int(result.plan.test[0])
+    spread = naive.quantiles - naive.median[~result.plan.ready][..., None]
+    before = values[backtest.WARM_DAYS * 24 : first] - values[(backtest.WARM_DAYS - 1) * 24 : first - 24]
+
+    assert np.ptp(spread, axis=(0, 1)).max() < 1e-9
+    assert spread[0, 0] == pytest.approx(np.quantile(before, metrics.QUANTILES))
+
+
+def test_pinball_ratio__any_result__is_over_the_references_as_listed_and_over_steered_ones(result):
+    told = report.as_json(result)
+
+    assert told["pinballRatio"]["seasonal_naive_day"] == pytest.approx(
+        told["models"][result.chosen]["pinball"] / told["models"]["seasonal_naive_day"]["pinball"], rel=1e-4
+    )
+    assert (
+        set(told["pinballRatioSteered"]) == set(told["pinballRatio"]) == {"seasonal_naive_day", "seasonal_naive_week"}
+    )
+
+
 def test_run__any_series__is_checked_for_leaks_in_every_part(result):
     assert result.leaks.clean
     assert {"features", "training", "intervals", *REFERENCES} <= set(result.leaks.asked)
