@@ -62,8 +62,8 @@ class Stack:
     """Embedded servers and processes under one folder; see the module.
 
     `processes` are started in this order. `block_time_s` is the chain's pace (None: a block per transaction), final is
-    what lies `2 * epoch_slots` blocks deep. `durable=False` gives up fsync, for throw-away stacks. `environment` adds
-    or replaces settings of the processes. `announce` receives one line per step.
+    what lies `2 * epoch_slots` blocks deep. `chain_options` are anvil's own. `durable=False` gives up fsync, for
+    throw-away stacks. `environment` adds or replaces settings of the processes. `announce` receives one line per step.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Stack:
         ports: Ports | None = None,
         block_time_s: int | None = 1,
         epoch_slots: int = 4,
+        chain_options: Sequence[str] = (),
         durable: bool = True,
         external: bool = False,
         environment: Mapping[str, str] | None = None,
@@ -83,7 +84,7 @@ class Stack:
         self.process_names = tuple(processes)
         self.ports = ports or Ports()
         self.block_time_s = block_time_s
-        self.epoch_slots = epoch_slots
+        self.chain_options = ("--slots-in-an-epoch", str(epoch_slots), *chain_options)
         self.durable = durable
         self.external = {name for name in EXTERNAL if external and os.environ.get(name)}
         self.announce = announce
@@ -328,7 +329,7 @@ class Stack:
             block_time_s=self.block_time_s,
             account_count=60,
             log=self.folder / "logs" / "anvil.log",
-            options=("--slots-in-an-epoch", str(self.epoch_slots)),
+            options=self.chain_options,
         )
         self.anvil.start()
         self.env["RPC_URL"] = self.anvil.rpc_url

@@ -59,7 +59,10 @@ async def hold(folder: Path) -> None:
     environment = {**SETTINGS, "GRIDX_PUBLIC_RPC_URL": f"http://{LOOPBACK}:{chain_port}"}
     ports = Ports(chain=chain_port)
     announce = lambda line: print(line, file=sys.stderr, flush=True)  # noqa: E731
-    async with Stack(folder, ports=ports, durable=False, environment=environment, announce=announce) as stack:
+    kept = ("--state", str(folder / "chain.json"), "--preserve-historical-states")  # a chain that stops comes back
+    async with Stack(
+        folder, ports=ports, chain_options=kept, durable=False, environment=environment, announce=announce
+    ) as stack:
         async with httpx.AsyncHTTPTransport() as transport, httpx.AsyncClient() as node:
             town = await settle(stack, transport, node)
         server = await asyncio.start_server(lambda *pipes: _obey(stack, *pipes), LOOPBACK, 0)

@@ -6,6 +6,8 @@ export type Run = Schemas['AuditRunOut']
 export type Orphan = Schemas['OrphanOut']
 
 const WATCHED_MS = 700
+const FRESH_MS = 5 * 60_000
+const FRESH_POLL_MS = 2_000
 
 export const isUnfinished = ({ state }: Run): boolean => state === 'queued' || state === 'running'
 
@@ -24,8 +26,12 @@ export const runQuery = (id: string) =>
     refetchInterval: ({ state: { data } }) => (data && isUnfinished(data.run) ? WATCHED_MS : false),
   })
 
+/** Whether the block that stands in an orphan's place is still to come: the follower reads it a moment after it took the trade back. */
+const isFresh = ({ canonicalHash, orphanedAt }: Orphan): boolean => canonicalHash === null && Date.now() - Date.parse(orphanedAt) < FRESH_MS
+
 export const orphansQuery = (page: number) =>
   queryOptions({
     queryKey: ['auditor', 'orphans', page],
     queryFn: () => takePage(api.GET('/api/audit/orphans', { params: { query: { page, limit: 10 } } })),
+    refetchInterval: ({ state: { data } }) => (data?.items.some(isFresh) ? FRESH_POLL_MS : false),
   })
