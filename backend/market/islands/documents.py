@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
+from eth_abi.exceptions import EncodingError, ParseError
+
 from backend.chain.types import Chain
 from backend.core.crypto import DOMAIN_FIELDS, Fields, hash_typed
 from backend.core.units import format_address, format_hex, parse_address
@@ -76,7 +78,10 @@ def digest_of_body(body: Mapping[str, Any]) -> bytes:
     fields = [(str(field["type"]), str(field["name"])) for field in body["types"][body["primaryType"]]]
     domain = dict(body["domain"]) | {"salt": bytes.fromhex(body["domain"]["salt"][2:])}
     message = {name: _VALUES.get(kind, int)(body["message"][name]) for kind, name in fields}
-    return hash_typed(domain, str(body["primaryType"]), fields, message)
+    try:
+        return hash_typed(domain, str(body["primaryType"]), fields, message)
+    except (EncodingError, ParseError) as error:
+        raise ValueError(f"no typed message: {error}") from error
 
 
 def seconds(at: datetime) -> int:

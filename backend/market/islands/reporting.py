@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report of an island: what was signed, who got what and why with all inputs, what became of the queue."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from backend.core.db import Actor, Database
 from backend.core.units import format_address, format_hex
 from backend.market import sql
 from backend.market.islands import queries
-from backend.market.islands.checking import FORMAT, summary_of
+from backend.market.islands.checking import FORMAT, not_allocated, summary_of
 from backend.market.islands.documents import digest_of_body
 from backend.market.islands.errors import IslandNotFound, OperatorOnly
 from backend.market.islands.types import IntentState, Island
@@ -42,7 +42,7 @@ async def report(service_db: Database, island_id: UUID, *, actor: Actor | None) 
         if island is None or (actor is not None and island.org_id != actor.org_id):
             raise IslandNotFound(island_id=island_id)
         made = await _report(session, island)
-    return made | {"summary": summary_of(made)}
+    return made | {"notAllocated": not_allocated(made), "summary": summary_of(made)}
 
 
 async def _report(session: AsyncSession, island: Island) -> dict[str, Any]:
@@ -70,7 +70,6 @@ async def _report(session: AsyncSession, island: Island) -> dict[str, Any]:
         if documents["end_body"]
         else None,
         "runs": runs,
-        "notAllocated": _missing(island, {run["deliveryStart"] for run in runs}),
         "intents": {
             "count": island.intents,
             "head": format_hex(island.head),
@@ -133,16 +132,6 @@ def _document(signer: bytes, body: dict[str, Any], signature: bytes) -> dict[str
         "byContract": recover(digest_of_body(body), signature) != signer,
         "body": body,
     }
-
-
-def _missing(island: Island, known: set[str | None]) -> list[str | None]:
-    """Intervals between the first and the last allocated one that were never allocated."""
-    starts = sorted(datetime.fromisoformat(text) for text in known if text)
-    if not starts:
-        return []
-    length = timedelta(minutes=island.delivery_minutes)
-    every = [starts[0] + number * length for number in range((starts[-1] - starts[0]) // length)]
-    return [_text(start) for start in every if _text(start) not in known]
 
 
 def _text(at: datetime | None) -> str | None:

@@ -8,7 +8,7 @@ import structlog
 from backend.core.db import Database
 from backend.core.errors import Refusal
 from backend.market.islands import capping, declaring, queries
-from backend.market.islands.allocating import allocate_due
+from backend.market.islands.allocating import AT_ONCE, allocate_due
 from backend.market.islands.queueing import queue_intents, report_conflicts, watch_chain
 from backend.market.islands.types import Island
 
@@ -43,15 +43,18 @@ async def run_islands(db: Database, *, now: datetime) -> int:
 
 async def _run(db: Database, island: Island, now: datetime) -> None:
     away = await watch_chain(db, island, now=now)
+    allocated = 0
     if island.starts_at <= now:
         await queue_intents(db, island, away=away, now=now)
     await report_conflicts(db, island, now=now)
+    if island.starts_at <= now:
+        allocated = await allocate_due(db, island, now=now)
     if island.closed_at is not None:
         return
-    if island.starts_at <= now:
-        await allocate_due(db, island, now=now)
     async with db.begin() as session:
         await queries.lock_community(session, island.community)
         locked = await queries.island(session, island.id, lock=True)
-        if locked is not None and locked.closed_at is None and not await declaring.expire(session, locked, now):
+        if locked is None or locked.closed_at is not None:
+            return
+        if allocated == AT_ONCE or not await declaring.expire(session, locked, now):  # open while there is more to do
             await capping.close_above_cap(session, locked, now)

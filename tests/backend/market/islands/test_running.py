@@ -13,11 +13,12 @@ from sqlalchemy import text
 
 from backend.accounts import service as accounts
 from backend.accounts.types import OrgKind
-from backend.core.crypto import sign
+from backend.core.crypto import address_of, sign
 from backend.core.db import Actor
 from backend.core.envelope import PageParams
-from backend.market.islands import equipment, queueing, service
-from backend.market.islands.checking import ReportUnreadable, check
+from backend.market.islands import allocating, equipment, queueing, running, service
+from backend.market.islands.checking import ReportUnreadable, check, summary_of
+from backend.market.islands.documents import Ending, digest_of_body, seconds, typed_data
 from backend.market.islands.equipment import CriticalLoadFields, Expected
 from backend.market.islands.errors import (
     CriticalLoadNotFound,
@@ -28,7 +29,7 @@ from backend.market.islands.errors import (
     OperatorOnly,
 )
 from scripts.cli.market import market
-from tests.backend.market.islands.conftest import OTHER_KEY
+from tests.backend.market.islands.conftest import KEY, OTHER_KEY
 
 PAGE = PageParams(1, 100)
 
@@ -83,6 +84,18 @@ async def test_run__later__goes_on_from_where_the_battery_stands(isle, scarce):
 
     states = await isle.square.rows("SELECT before_wh, state_wh FROM storage_states ORDER BY delivery_start")
     assert [row.before_wh for row in states[1:]] == [row.state_wh for row in states[:-1]]
+
+
+async def test_run__away_until_the_island_was_over__allocates_all_that_was_missed(isle, monkeypatch, scarce):
+    monkeypatch.setattr(allocating, "AT_ONCE", 2)
+    monkeypatch.setattr(running, "AT_ONCE", 2)
+    over = isle.now + timedelta(hours=4, minutes=30)
+
+    for _ in range(3):
+        await isle.run(over)
+
+    assert len(await isle.square.rows("SELECT 1 FROM island_runs")) == 5
+    assert len(await isle.events("islands.ended.v1")) == 1
 
 
 async def test_intents__of_matches_in_several_books__are_queued_in_the_order_of_their_nonces(isle):
@@ -243,14 +256,93 @@ def add_up_wrongly(report):
     report["summary"]["houses"][0]["demandWh"] += 1
 
 
+def end_without_a_signature(report):
+    report["island"]["endedAt"] = report["runs"][1]["deliveryStart"]
+
+
+def name_another_operator(report):
+    report["declaration"]["signer"] = "0x" + address_of(OTHER_KEY).hex()
+    digest = digest_of_body(report["declaration"]["body"])
+    report["declaration"]["signature"] = "0x" + sign(digest, OTHER_KEY).hex()
+
+
+def tell_an_interval_twice(report):
+    report["runs"].append(report["runs"][1])
+    report["summary"] = summary_of(report)
+
+
+def share_out_another_day(report):
+    for told in (report["runs"][0], report["runs"][0]["inputs"]):
+        told["deliveryStart"] = told["deliveryStart"].replace("20", "19", 1)
+    report["summary"] = summary_of(report)
+
+
+def prove_nothing(report):
+    report["runs"][1]["certificate"].clear()
+
+
+def count_more_matches(report):
+    report["intents"]["count"] += 1
+
+
+def write_another_end(report):
+    report["island"]["endsAt"] = report["island"]["startsAt"]
+
+
+def hide_a_gap(report):
+    report["notAllocated"].append(report["runs"][0]["deliveryStart"])
+
+
 async def test_check__any_place_changed__is_found(report):
     for change in (
         give_more, want_less, claim_a_lower_level, change_a_match, drop_the_last_match, extend_the_island,
-        declare_for_longer, sign_by_another, add_up_wrongly,
+        declare_for_longer, sign_by_another, add_up_wrongly, end_without_a_signature, name_another_operator,
+        tell_an_interval_twice, share_out_another_day, prove_nothing, count_more_matches, write_another_end, hide_a_gap,
     ):  # fmt: skip
         changed = copy.deepcopy(report)
         change(changed)
         assert check(changed) != [], change.__name__
+
+
+async def test_check__ended_by_the_end_of_another_island__is_found(isle, scarce):
+    await isle.run()
+    await isle.end(scarce, now=isle.now + timedelta(minutes=1))
+    honest = await told(isle, scarce)
+    foreign = Ending(address_of(KEY), b"\1" * 32, seconds(isle.now) + 600)
+    changed = copy.deepcopy(honest)
+    changed["ending"] |= {
+        "body": typed_data(isle.square.chain, foreign), "signature": "0x" + isle.signed(foreign).hex(),
+    }  # fmt: skip
+
+    assert check(honest) == []
+    assert check(changed) == ["the early end is another island's"]
+
+
+def want_more_than_there_are_numbers(report):
+    report["runs"][0]["inputs"]["houses"][0]["demandWh"][0] = 10**400
+
+
+def store_more_than_there_are_numbers(report):
+    report["runs"][0]["inputs"]["storages"][0]["stateWh"] = -1e300
+
+
+def sign_for_another_contract(report):
+    report["declaration"]["body"]["domain"]["verifyingContract"] = "0x"
+
+
+def sign_something_untyped(report):
+    report["declaration"]["body"]["types"]["IslandDeclaration"][1]["type"] = ""
+
+
+async def test_check__values_that_nothing_can_be_computed_with__is_unreadable(report):
+    for change in (
+        want_more_than_there_are_numbers, store_more_than_there_are_numbers, sign_for_another_contract,
+        sign_something_untyped,
+    ):  # fmt: skip
+        changed = copy.deepcopy(report)
+        change(changed)
+        with pytest.raises(ReportUnreadable):
+            check(changed)
 
 
 @pytest.mark.parametrize("what", [{}, [], {"format": "gridx-island-report/1"}])
