@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Download, Page } from '@playwright/test'
+import { generatePrivateKey } from 'viem/accounts'
 import { expect, test } from './support/test'
 import type { Stack } from './support/stack'
 import { intervalAhead, Trader } from './support/trading'
@@ -127,4 +128,20 @@ test('trades are filtered by side, ordered, and saved as CSV', async ({ signedIn
   expect(amounts).toEqual([...amounts].sort((one, other) => other - one))
   await page.getByLabel('State').selectOption('failed')
   await expect(page.getByText('No trade fits these filters')).toBeVisible()
+})
+
+test('a claim whose transaction nobody has seen waits in the list, and is saved as CSV', async ({ signedIn, asPerson, stack }) => {
+  const { page } = await signedIn('carla')
+  const txHash = generatePrivateKey() // 32 bytes that no transaction has
+  const { carla, ben } = stack.people
+  await asPerson('carla', 'POST', '/api/energy-trades', { sellerId: carla.userId, buyerId: ben.userId, energyKwh: '1.25', pricePerKwh: '0.2', txHash })
+
+  await page.goto('/trades?status=pending')
+  await expect(page.getByRole('region', { name: 'Your trades' })).toContainText('1.25')
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'CSV' }).click()])
+
+  expect(download.suggestedFilename()).toBe('gridx-claims.csv')
+  const [header, ...lines] = (await text(download)).trim().split('\r\n')
+  expect(header).toContain('claimId,status,reason')
+  expect(lines.find((line) => line.includes(txHash))).toContain('pending')
 })

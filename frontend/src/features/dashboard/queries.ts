@@ -34,8 +34,8 @@ export const todayQuery = (houseIds: readonly string[], timeZone: string) =>
     refetchInterval: 60_000,
   })
 
-/** The last price paid for a delivery around now: of the interval under way, else of the nearest one before it. */
-export const priceNowQuery = (community: number) =>
+/** What was paid on average for the last delivery of a day that was traded: the interval under way, or one before it. */
+export const lastPriceQuery = (community: number) =>
   queryOptions({
     queryKey: ['dashboard', 'price', community],
     queryFn: async () => {

@@ -10,7 +10,7 @@ import { bookKey, type ShownBook } from './queries'
 const GATHER_MS = 700
 const AT_PRICE: readonly QueryKey[] = [['market', 'intervals'], ['market', 'prices'], ['market', 'deals']]
 const AT_OWN: readonly QueryKey[] = [['market', 'orders'], ['market', 'capacities'], ['market', 'offers'], ['market', 'matches']]
-const AT_TRADE: readonly QueryKey[] = [['market', 'deals'], ['market', 'matches'], ['carbon']]
+const AT_TRADE: readonly QueryKey[] = [['market', 'offers'], ['market', 'deals'], ['market', 'matches'], ['carbon']]
 
 /** Keep the market of a community current while a page is shown. */
 export function useMarketLive(community: number): void {

@@ -13,7 +13,7 @@ import { AlertsCard } from '../parts/AlertsCard'
 import { OrdersCard } from '../parts/OrdersCard'
 import { OutlookCard } from '../parts/OutlookCard'
 import { TodayCard } from '../parts/TodayCard'
-import { housesQuery, priceNowQuery, todayQuery } from '../queries'
+import { housesQuery, lastPriceQuery, todayQuery } from '../queries'
 
 export function DashboardPage() {
   const { community, isPending, error } = useCommunity()
@@ -78,7 +78,7 @@ function Overview({ community }: { community: Community }) {
 /** The figures of the day in one row: energy, price, carbon. */
 function Figures({ day, community }: { day: Day | null; community: Community }) {
   const user = useUser()
-  const price = useQuery(priceNowQuery(community.number))
+  const price = useQuery(lastPriceQuery(community.number))
   const carbon = useQuery(carbonWalletQuery(user.id))
   const surplus = day && surplusWh(day)
   const avoided = carbon.data ? gramsOf(carbon.data.availableKg) + gramsOf(carbon.data.pendingKg) : null
@@ -94,10 +94,10 @@ function Figures({ day, community }: { day: Day | null; community: Community }) 
         note={day === null ? undefined : flows(day)}
       />
       <Stat
-        label="Price now"
+        label="Last price"
         value={price.data ? groupedText(price.data.priceMicro, 6, 4) : '–'}
         unit={price.data ? `${community.currency}/kWh` : undefined}
-        note={price.data ? `Delivery ${formatInterval(price.data.start, community.minutes)}` : price.isPending ? undefined : 'No deal in the last day'}
+        note={price.data ? `Average of delivery ${formatInterval(price.data.start, community.minutes, community.timeZone)}` : price.isPending ? undefined : 'No deal in the last day'}
       />
       <Stat
         label="CO₂e avoided, estimate"

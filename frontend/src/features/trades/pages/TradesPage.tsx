@@ -65,11 +65,11 @@ function NoTrades({ search, onClear }: { search: TradeSearch; onClear: () => voi
 function Export({ search, userId, isEmpty }: { search: TradeSearch; userId: string; isEmpty: boolean }) {
   const save = useMutation({
     mutationFn: () => takeFile('/api/energy-trades/export', { ...queryOf(search, userId) }),
-    onSuccess: (file) => saveFile(file, 'gridx-trades.csv'),
+    onSuccess: (file) => saveFile(file, isClaims(search) ? 'gridx-claims.csv' : 'gridx-trades.csv'),
     onError: (error) => toast.problem(error),
   })
   return (
-    <Button variant="secondary" busy={save.isPending} disabled={isEmpty || isClaims(search)} onClick={() => save.mutate()}>
+    <Button variant="secondary" busy={save.isPending} disabled={isEmpty} onClick={() => save.mutate()}>
       <Download aria-hidden /> CSV
     </Button>
   )
