@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """FastAPI dependencies that say who asks and for which organisation.
 
-They read from `app.state`: `db`, `service_db`, `accounts` (an `Accounts`), `principals` (a `PrincipalReader`).
+They read from `app.state`: `db`, `service_db`, `accounts` (an `Accounts`), `principals` (a `PrincipalReader`), and
+`call_contract` where there is a node.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,7 +24,7 @@ from backend.accounts.errors import (
     TokenInvalid,
 )
 from backend.accounts.tokens import API_KEY_PREFIX, Claims
-from backend.accounts.types import OrgRole, Principal
+from backend.accounts.types import CallContract, OrgRole, Principal
 from backend.core.clock import utc_now
 from backend.core.db import Actor, Database
 from backend.core.errors import Forbidden, Refusal, Unauthenticated
@@ -48,6 +49,12 @@ async def service_database(request: Request) -> Database:
     return db
 
 
+async def call_contract_of(request: Request) -> CallContract | None:
+    """How to ask a wallet's contract about a signature (EIP-1271); None without a node."""
+    call: CallContract | None = getattr(request.app.state, "call_contract", None)
+    return call
+
+
 def accounts_of(request: Request) -> Accounts:
     """How this installation signs people in."""
     accounts: Accounts = request.app.state.accounts
@@ -60,6 +67,7 @@ async def _accounts(request: Request) -> Accounts:
 
 Db = Annotated[Database, Depends(database)]
 ServiceDb = Annotated[Database, Depends(service_database)]
+NodeCall = Annotated[CallContract | None, Depends(call_contract_of)]
 AccountsConfig = Annotated[Accounts, Depends(_accounts)]
 
 

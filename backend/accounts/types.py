@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.core.db import Actor
+from backend.core.units import printable
 
 # (contract address, call data) -> returned bytes; b"" where there is no contract. Raises Unavailable without a node.
 CallContract = Callable[[bytes, bytes], Awaitable[bytes]]
@@ -137,12 +138,6 @@ def parse_email(value: Any) -> str:
     return text
 
 
-def _printable(value: str) -> str:
-    if not value or not value.isprintable():
-        raise PydanticCustomError("text.unprintable", "must be one line of printable text")
-    return value
-
-
 def _time_zone(value: str) -> str:
     if value not in available_timezones():
         raise PydanticCustomError("time_zone.unknown", "not an IANA time zone")
@@ -164,7 +159,7 @@ def _network(value: str) -> str:
 
 Email = Annotated[str, BeforeValidator(parse_email)]
 _ONE_LINE = StringConstraints(strip_whitespace=True, min_length=1, max_length=120)
-Line = Annotated[str, _ONE_LINE, AfterValidator(_printable)]
+Line = Annotated[str, _ONE_LINE, AfterValidator(printable)]
 Password = Annotated[str, StringConstraints(min_length=10, max_length=200)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]

@@ -48,7 +48,6 @@ class Code(StrEnum):
     HEADER_FALSE = "node.header_false"
     RECEIPTS_FALSE = "node.receipts_false"
     NODES_DISAGREE = "node.disagree"
-    CHAIN_OTHER = "chain.other"
     HISTORY_TRUNCATED = "history.truncated"
     HISTORY_HEAD = "history.head_mismatch"
     CHECKPOINT_CONTRADICTED = "checkpoint.contradicted"

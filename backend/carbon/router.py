@@ -6,11 +6,11 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from backend.accounts.deps import SIGNED_IN, Acting, CurrentUser, Db, OptionalUser, ServiceDb
-from backend.accounts.types import CallContract, Principal
+from backend.accounts.deps import SIGNED_IN, Acting, CurrentUser, Db, NodeCall, OptionalUser, ServiceDb
+from backend.accounts.types import Principal
 from backend.carbon import certificates, service
 from backend.carbon.documents import Document, Retirement, Transference, digest, typed_data
 from backend.carbon.errors import (
@@ -63,14 +63,6 @@ _SPENDING = (
 )  # fmt: skip
 _PREPARING = (*SIGNED_IN, ForeignWallet, NoChain)
 
-
-async def node_call(request: Request) -> CallContract | None:
-    """How to ask a contract wallet about a signature; None without a node."""
-    call: CallContract | None = getattr(request.app.state, "call_contract", None)
-    return call
-
-
-NodeCall = Annotated[CallContract | None, Depends(node_call)]
 AccountQuery = Annotated[Address, Query(description="the wallet that spends")]
 KgQuery = Annotated[PositiveKg, Query(alias="carbonKg")]
 DayQuery = Annotated[date | None, Query(description="any day of the period; default: today in the community")]

@@ -14,7 +14,16 @@ from backend.carbon.documents import account_of_recipient
 from backend.carbon.queries import Movement, StoredDocument, WalletBalance
 from backend.carbon.types import Period
 from backend.core.envelope import ApiModel
-from backend.core.units import Address, CarbonKg, CarbonKgIn, Hash32, format_address, format_hex, parse_address
+from backend.core.units import (
+    Address,
+    CarbonKg,
+    CarbonKgIn,
+    Hash32,
+    format_address,
+    format_hex,
+    parse_address,
+    printable,
+)
 
 MovementType = Literal["earned", "released", "received", "spent", "reversed"]
 _SYSTEM = {b"\x00": "issuance", b"\x01": "retired"}
@@ -27,16 +36,10 @@ def _positive(grams: int) -> int:
     return grams
 
 
-def _printable(reason: str) -> str:
-    if not reason.isprintable():
-        raise PydanticCustomError("text.unprintable", "must be one line of printable text")
-    return reason
-
-
 PositiveKg = Annotated[CarbonKgIn, AfterValidator(_positive)]
 Signature = Annotated[str, StringConstraints(pattern=r"^0x([0-9a-fA-F]{2}){1,4096}$", max_length=_LONGEST_SIGNATURE)]
 Reason = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=280), AfterValidator(_printable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=280), AfterValidator(printable)
 ]
 
 

@@ -85,11 +85,6 @@ def grams_to_kg(grams: int) -> str:
     return format_scaled(grams, decimals=3)
 
 
-def kg_to_grams(kg: Any) -> int:
-    """kg to grams, exactly."""
-    return parse_scaled(kg, decimals=3, unit="kg")
-
-
 def _scaled(decimals: int, unit: str, example: str) -> Any:
     return Annotated[
         int,
@@ -138,6 +133,13 @@ def format_address(address: bytes) -> str:
 def format_hex(raw: bytes) -> str:
     """0x text."""
     return "0x" + raw.hex()
+
+
+def printable(text: str) -> str:
+    """`text`, if it is one line of printable characters; a validator of fields."""
+    if not text.isprintable():
+        raise PydanticCustomError("text.unprintable", "must be one line of printable text")
+    return text
 
 
 _EPOCH, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2106, 1, 1, tzinfo=UTC)

@@ -22,7 +22,6 @@ READING_TYPE = (
     "Reading(uint64 meter,uint64 start,uint16 minutes,uint32 revision,uint8 known,"
     "uint64 productionWh,uint64 consumptionWh,uint64 exportWh,uint64 importWh)"
 )
-MAX_WH = 2**63 - 1
 _PREFIX = b"\x19\x01" + domain_separator(DOMAIN)
 _TYPE_HASH = keccak(READING_TYPE.encode())
 

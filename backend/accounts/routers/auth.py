@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Depends, Request, Response
 from backend.accounts import service
 from backend.accounts.browser import NONCE_COOKIE, forget, hand_out, keep_nonce, refresh_token_of, user_agent_of
 from backend.accounts.config import NONCE_LIFETIME
-from backend.accounts.deps import AccountsConfig, Db, OptionalUser
+from backend.accounts.deps import AccountsConfig, Db, NodeCall, OptionalUser
 from backend.accounts.errors import (
     CsrfMismatch,
     EmailTaken,
@@ -26,7 +26,6 @@ from backend.accounts.errors import (
 )
 from backend.accounts.schemas import LoginIn, NonceOut, RefreshIn, RegisterIn, SiweVerifyIn, TokensOut
 from backend.accounts.sign_in import SignedIn
-from backend.accounts.types import CallContract
 from backend.core.clock import utc_now
 from backend.core.envelope import EnvelopeRoute
 from backend.core.errors import TooMany, Unavailable, refusals
@@ -37,15 +36,6 @@ well_known = APIRouter(tags=["sign-in"])
 GUESSING = [Depends(limit("sign-in"))]
 """Dependencies of routes that tell whether a password or a signature is right."""
 _PROOF = (SiweMalformed, SiweRefused, SiweNonceInvalid, SignatureInvalid, Unavailable)
-
-
-def call_contract_of(request: Request) -> CallContract | None:
-    """How to ask a wallet's contract about a signature (EIP-1271); None without a node."""
-    call: CallContract | None = getattr(request.app.state, "call_contract", None)
-    return call
-
-
-NodeCall = Annotated[CallContract | None, Depends(call_contract_of)]
 
 
 @router.post(

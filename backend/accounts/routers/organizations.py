@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 
 from backend.accounts import service
-from backend.accounts.deps import SIGNED_IN, CurrentUser, Db, OrgScope, ServiceDb, SuperAdmin, require_org_role
+from backend.accounts.deps import SIGNED_IN, CurrentUser, Db, OrgScope, SuperAdmin, require_org_role
 from backend.accounts.errors import (
     LastOperator,
     MembershipExists,
@@ -118,7 +118,7 @@ async def set_member_role(org_id: UUID, user_id: UUID, body: RoleIn, actor: Oper
     status_code=204,
     responses=refusals(*SIGNED_IN, OrganizationNotFound, RoleMissing, MembershipNotFound, LastOperator),
 )
-async def remove_member(org_id: UUID, user_id: UUID, principal: CurrentUser, db: Db, service_db: ServiceDb) -> Response:
+async def remove_member(org_id: UUID, user_id: UUID, principal: CurrentUser, db: Db) -> Response:
     """End a membership or withdraw an invitation (operators), leave, or decline an invitation."""
     role = principal.role_in(org_id)
     if role is None and user_id != principal.user_id:

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from backend.accounts import service
-from backend.accounts.deps import SIGNED_IN, AccountsConfig, Acting, CurrentUser, Db, ServiceDb
+from backend.accounts.deps import SIGNED_IN, AccountsConfig, Acting, CurrentUser, Db, NodeCall, ServiceDb
 from backend.accounts.errors import (
     EmailTaken,
     MembershipExists,
@@ -25,7 +25,7 @@ from backend.accounts.errors import (
     WrongCredentials,
 )
 from backend.accounts.models import User
-from backend.accounts.routers.auth import GUESSING, NodeCall
+from backend.accounts.routers.auth import GUESSING
 from backend.accounts.schemas import (
     ChallengeIn,
     EmailIn,

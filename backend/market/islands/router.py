@@ -6,11 +6,10 @@ from typing import Annotated
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 
-from backend.accounts.deps import SIGNED_IN, Db, OrgScope, ServiceDb, require_org_role
+from backend.accounts.deps import SIGNED_IN, Db, NodeCall, OrgScope, ServiceDb, require_org_role
 from backend.accounts.errors import OrganizationNeeded, OrganizationNotFound, RoleMissing
-from backend.accounts.types import CallContract
 from backend.chain.errors import ChainUnknown
 from backend.chain.types import Chain
 from backend.core.clock import utc_now
@@ -56,15 +55,6 @@ _SIGNED = (*_OPERATOR, ChainUnknown, ForeignSigner, DocumentExpired, SignatureWr
 HoursQuery = Annotated[int, Query(ge=1, le=72, description="how long it lasts")]
 OperatorQuery = Annotated[Address, Query(description="the operator's wallet that will sign")]
 CapQuery = Annotated[Cap, Query(alias="priceCap", description="highest price of an order, per kWh")]
-
-
-async def node_call(request: Request) -> CallContract | None:
-    """How to ask a contract wallet about a signature; None without a node."""
-    call: CallContract | None = getattr(request.app.state, "call_contract", None)
-    return call
-
-
-NodeCall = Annotated[CallContract | None, Depends(node_call)]
 
 
 @islands.get("/prepared", responses=refusals(*_OPERATOR, ChainUnknown))

@@ -7,10 +7,9 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
-from pydantic_core import PydanticCustomError
 
 from backend.core.envelope import ApiModel
-from backend.core.units import Address, EnergyKwh, EnergyKwhIn, Hash32, Moment, PriceIn, PricePerKwh
+from backend.core.units import Address, EnergyKwh, EnergyKwhIn, Hash32, Moment, PriceIn, PricePerKwh, printable
 from backend.market.islands.equipment import CriticalLoadFields, Expected, StorageFields
 from backend.market.islands.reporting import outcome_of
 from backend.market.islands.types import IntentState, Island
@@ -20,19 +19,11 @@ _MOST_WH = 10**12
 _SIGNATURE = r"^0x([0-9a-fA-F]{2}){1,4096}$"
 
 
-def _printable(reason: str) -> str:
-    if not reason.isprintable():
-        raise PydanticCustomError("text.unprintable", "must be one line of printable text")
-    return reason
-
-
 Reason = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=280), AfterValidator(_printable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=280), AfterValidator(printable)
 ]
-Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=280), AfterValidator(_printable)]
-Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), AfterValidator(_printable)
-]
+Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=280), AfterValidator(printable)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120), AfterValidator(printable)]
 Signature = Annotated[str, StringConstraints(pattern=_SIGNATURE, max_length=2 + 2 * 4_096)]
 Seconds = Annotated[int, Field(ge=0, le=2**40, description="seconds since 1970, as prepared")]
 Energy = Annotated[EnergyKwhIn, Field(ge=0, le=_MOST_WH)]

@@ -24,13 +24,3 @@ class OfferChanged(Event):
     energy_wh: int
     taken_wh: int
     reserved_wh: int
-
-
-@dataclass(frozen=True, slots=True)
-class RulesChanged(Event):
-    """An operator changed the rules of a community's market."""
-
-    topic: ClassVar[str] = "prices"
-    name: ClassVar[str] = "market.rules_changed.v1"
-    community: int
-    fields: tuple[str, ...]
