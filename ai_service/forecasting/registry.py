@@ -301,9 +301,14 @@ def _every(search: Callable[..., Any], **asked: Any) -> Iterator[Any]:
 
 
 def _safe(name: str) -> str:
-    """MLflow's names know neither `/` nor `:`, and quotes would leave the filter. Raises ModelUnknown."""
-    if not name or any(not (sign.isalnum() or sign in "-_.") for sign in name) or len(name) > 200:
-        raise errors.ModelUnknown("Names of models hold letters, digits, `-`, `_` and `.`", model=name)
+    """MLflow's names know neither `/` nor `:`, quotes would leave the filter, `..` the folder. Raises ModelUnknown."""
+    if (
+        not name
+        or name.startswith(".")
+        or any(not (sign.isalnum() or sign in "-_.") for sign in name)
+        or len(name) > 200
+    ):
+        raise errors.ModelUnknown("Names of models hold letters, digits, `-`, `_` and, not first, `.`", model=name)
     return name
 
 

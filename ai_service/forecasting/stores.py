@@ -20,7 +20,8 @@ from uuid import uuid4
 
 from ai_service.forecasting import artifact, errors
 
-OURS = re.compile(r"[^/]+/[0-9a-f]{32}(\.new|\.gone)?")  # whatever else lies in the folder is somebody else's
+PLACE = re.compile(r"(?!\.)[^/]+/[0-9a-f]{32}")
+OURS = re.compile(PLACE.pattern + r"(\.new|\.gone)?")  # whatever else lies in the folder is somebody else's
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ import structlog
 from ai_service.errors import Refusal, Unavailable
 from ai_service.forecasting import artifact, database, errors
 from ai_service.forecasting.registry import Registry
+from ai_service.forecasting.stores import PLACE
 from ai_service.training.files import file_hash, write_whole
 
 log = structlog.get_logger()
@@ -158,6 +159,8 @@ def _checked(folder: Path) -> Backup:
         if file_hash(folder / DUMP) != known.dump_sha256:
             raise BackupDamaged("The dump of the database is not the one that was written", file=DUMP)
         for each in known.versions:
+            if not PLACE.fullmatch(each.place):
+                raise BackupDamaged("A version lies where none is ever put", place=each.place)
             if not each.damaged and artifact.digest(folder / FILES / each.place) != each.sha256:
                 label = f"{each.model}/{each.version}"
                 raise BackupDamaged("The files of a version are not those that were written", version=label)

@@ -89,6 +89,17 @@ def test_restore__a_part_of_the_backup_is_not_what_was_written__is_refused(regis
     assert fresh.names() == []
 
 
+def test_restore__a_version_of_the_backup_lies_outside_the_store__is_refused(registry, copy, lost):
+    (version,) = make_versions(registry, "homes", 1, used=(1,))
+    backups.back_up(registry, copy)
+    outside = f"../{version.place.split('/')[1]}"
+    told = copy / "backup.json"
+    told.write_text(told.read_text().replace(version.place, outside))
+
+    with pytest.raises(backups.BackupDamaged, match="where none is ever put"):
+        backups.restore(lost(), copy)
+
+
 def test_back_up__files_of_one_version_are_damaged__the_others_are_kept_and_it_is_told(registry, copy, lost):
     first, second = make_versions(registry, "homes", 2, used=(1, 2))
     shutil.rmtree(local_path(second.source))

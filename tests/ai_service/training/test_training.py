@@ -17,7 +17,7 @@ import pytest
 from ai_service.forecasting import backtest, errors
 from ai_service.forecasting.registry import Registry
 from ai_service.forecasting.types import Series
-from ai_service.training import learning, trial
+from ai_service.training import contests, learning, trial
 from tests.ai_service.forecasting.makers import START, make_series
 from tests.ai_service.training.houses import DAYS, make_houses
 
@@ -108,6 +108,14 @@ def test_promote__no_better_than_recent_days_which_need_no_training__is_refused_
     assert version.facts.figures["mase"] < min(version.facts.notes["references"].values())
     assert (told["houses"], told["origins"]) == (3, 21)
     assert told["candidate"] > told["recent"]
+
+
+def test_train_houses__many_houses__recent_days_are_asked_for_some_spread_over_all(registry, monkeypatch):
+    monkeypatch.setattr(contests, "MOST_HOUSES", 2)
+
+    version = learned(registry, make_houses(5), rounds=1)
+
+    assert (version.facts.notes["recent"]["houses"], version.facts.notes["housesTested"]) == (2, 5)
 
 
 def test_promote__beats_the_version_in_use_but_not_recent_days__is_refused_by_name(registry):
