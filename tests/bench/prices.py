@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m tests.bench.prices [FOLDER] [--days 180]`: do the intervals of market prices hold what they promise?
+"""Whether intervals of market prices hold what they promise: `python -m tests.bench.prices [FOLDER] [--days 180]`.
 
 Twelve real homes with panels (CityLearn 2022) are a community. At one origin a day, the hour moving on by one, supply
 and demand of the next 24 hours are forecast from readings and their prices from both, as market analysis does without a

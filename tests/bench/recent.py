@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m tests.bench.recent [FOLDER] [--days 60]`: the model of recent days on the public data sets, 24 h ahead.
+"""The model of recent days on the public data sets, 24 h ahead: `python -m tests.bench.recent [FOLDER] [--days 60]`.
 
 One origin a day, the last `days` of each series, asked as the service asks without a trained model: with the 100 days
 before the origin, homes also with the last 3 and 7 days only, as of a new house. MASE by the weekly naive error before
