@@ -2,11 +2,11 @@
 """What a system's readings say about it: how far it is from the physics, and how clear its sky has been. Pure.
 
 For each time of day the upper quantile of reading over clear-sky power is what the system gives under a clear sky
-(shade, dirt, a wrong tilt). What is usual is a mean of yesterday, the medians of the last 3, 7 and 14 days and the mean
-of 7, each carried to the season by clear-sky power: of what was measured beside it (tests/bench/solar.py) no single one
-of them was as good on every system. What has just been measured counts for the hours that follow and fades away. Beside
-it stands what followed earlier days like the last one (alike.py), the more the more of them there were. A system that
-has given nothing for a day is taken to stand still for another, then to come back slowly.
+(shade, dirt, a wrong tilt). What is usual is a mean of yesterday, the medians of the last 3, 7, 14 and 28 days and the
+mean of 7, each carried to the season by clear-sky power: of what was measured beside it (tests/bench/solar.py) no
+single one of them was as good on every system. What has just been measured counts for the hours that follow and fades
+away. Beside it stands what followed earlier days like the last one (alike.py), the more the more of them there were.
+A system that has given nothing for a day is taken to stand still for another, then to come back slowly.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ LEAST_DAYS = 3
 DAYLIGHT = 0.03  # of the capacity: below it a ratio says nothing
 CLEAR_QUANTILE = 0.85
 MOST = 2.0
-CARRIED = (0.8, 1.25)  # by at most so much
-MEDIANS_DAYS = (3, 7, 14)
+CARRIED = (0.5, 2.0)  # by at most so much
+MEDIANS_DAYS = (3, 7, 14, 28)
 MEAN_DAYS = 7
 FADE_H = 3.0
 WEATHER_WEIGHT = 0.7

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From sun and weather to alternating current, by pvlib: clear sky, transposition, cell temperature, inverter. Pure.
 
-Power is in kW at the middle of each interval: zero while the sun is down, never negative, never above the capacity.
+Power is in kW, the mean of each interval: zero while the sun is down, never negative, never above the capacity.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ INVERTER_EFFICIENCY = 0.96
 PER_DEGREE = -0.0037
 AIR_C = 15.0
 WIND_MS = 2.0
+PART_S = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +56,19 @@ def clear_kw(site: Site, start: pd.DatetimeIndex, step_s: int) -> Floats:
 
 
 def power_kw(site: Site, start: pd.DatetimeIndex, step_s: int, weather: Weather) -> Floats:
-    """Power in the given weather; where clouds are unknown the answer is NaN by day and zero by night."""
-    middle = start + pd.Timedelta(seconds=step_s / 2)
+    """Power in the given weather; where clouds are unknown the answer is NaN by day and zero by night.
+
+    The mean of the middles of each interval's quarters of an hour, so that the hour of sunrise is not dark.
+    """
+    parts = max(1, step_s // PART_S)
+    offset_s = (np.arange(parts) + 0.5) * step_s / parts
+    middles = start.repeat(parts) + pd.to_timedelta(np.tile(offset_s, len(start)), unit="s")
+    weather = Weather(*(np.repeat(values, parts) for values in (weather.clouds, weather.air_c, weather.wind_ms)))
+    mean: Floats = _at(site, middles, weather).reshape(-1, parts).mean(axis=1)
+    return mean
+
+
+def _at(site: Site, middle: pd.DatetimeIndex, weather: Weather) -> Floats:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # a sun below the horizon divides by zero on its way to zero
         sun = pvlib.solarposition.get_solarposition(middle, site.latitude, site.longitude)
