@@ -178,8 +178,8 @@ class Stack:
         for server in (self.anvil, self.redis, self.postgres):
             if server is not None:
                 await asyncio.to_thread(server.stop)
-        runfile.remove(self.folder)
-        if self._lock is not None:
+        if self._lock is not None:  # without it the folder, and its run file, are another stack's
+            runfile.remove(self.folder)
             self._lock.close()
             self._lock = None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import keys, settler
+from scripts import keys, runfile, settler
 from scripts.cli.reset import wipe
 from scripts.embedded.chain_check import ChainBehind
 from scripts.stack import Stack, StackRunning
@@ -63,11 +63,14 @@ async def test_close__told_to_stop__leaves_no_process_and_no_run_file(folder, ru
     assert not (folder / "run.json").exists()
 
 
-async def test_open__second_stack_in_same_folder__is_refused(folder, run_stack):
-    run_stack()
+async def test_open__second_stack_in_same_folder__is_refused_and_the_first_is_found_still(folder, run_stack):
+    _, run = run_stack()
 
     with pytest.raises(StackRunning):
-        await Stack(folder, ()).open()
+        async with Stack(folder, ()):
+            pass
+
+    assert runfile.read(folder) == run
 
 
 async def test_open__chain_lost__is_named_and_reset_mends_it(folder):
