@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import click
 
-from scripts.runfile import running_environment
+from scripts.cli.asking import setting, told
 
 
 @click.group()
@@ -24,19 +24,16 @@ def create(email: str, name: str, password: str) -> None:
     from backend.accounts.service import create_super_admin
     from backend.core.clock import utc_now
     from backend.core.db import Database
-    from backend.core.errors import Refusal
+
+    url = setting("GRIDX_DATABASE_SERVICE_URL")
 
     async def run() -> str:
-        database = Database(running_environment()["GRIDX_DATABASE_SERVICE_URL"], pool_size=1)
+        database = Database(url, pool_size=1)
         try:
             made = await create_super_admin(database, name=name, email=email, password=password, now=utc_now())
         finally:
             await database.close()
         return str(made)
 
-    try:
+    with told():
         click.echo(f"super admin {asyncio.run(run())} ({email})")
-    except Refusal as refusal:
-        raise click.ClickException(str(refusal)) from refusal
-    except (OSError, RuntimeError, KeyError) as problem:
-        raise click.ClickException(f"{problem}") from problem

@@ -13,6 +13,7 @@ import click
 import orjson
 
 from backend.market.islands.checking import ReportUnreadable, check
+from scripts.cli.asking import setting, told
 
 CONTRADICTS, UNREADABLE = 1, 2
 
@@ -56,15 +57,12 @@ def _read(file: Path | None) -> Any:
 
 async def _stored(island: UUID) -> Any:
     from backend.core.db import Database
-    from backend.core.errors import Refusal
     from backend.market.islands.service import report
-    from scripts.runfile import running_environment
 
-    database = Database(running_environment()["GRIDX_DATABASE_SERVICE_URL"], pool_size=1)
+    database = Database(setting("GRIDX_DATABASE_SERVICE_URL"), pool_size=1)
     try:
-        return orjson.loads(orjson.dumps(await report(database, island, actor=None)))
-    except Refusal as refusal:
-        raise click.ClickException(str(refusal)) from refusal
+        with told():
+            return orjson.loads(orjson.dumps(await report(database, island, actor=None)))
     finally:
         await database.close()
 

@@ -12,8 +12,7 @@ from typing import Any
 
 import click
 
-from scripts.embedded.process import ProcessFailed
-from scripts.runfile import running_environment
+from scripts.cli.asking import setting, told
 
 _WEI = Decimal(10**18)
 _RELAYERS = """
@@ -44,14 +43,9 @@ async def _read(url: str) -> list[dict[str, Any]]:
 
 def relayer_rows() -> list[dict[str, Any]]:
     """One row per relayer that the database knows. Raises click.ClickException when it cannot be asked."""
-    import asyncpg
-
-    try:
-        return asyncio.run(_read(running_environment()["GRIDX_DATABASE_AUDIT_URL"]))
-    except KeyError as problem:
-        raise click.ClickException("GRIDX_DATABASE_AUDIT_URL is not set") from problem
-    except (ProcessFailed, OSError, asyncpg.PostgresError, TimeoutError) as problem:
-        raise click.ClickException(str(problem)) from problem
+    url = setting("GRIDX_DATABASE_AUDIT_URL")
+    with told():
+        return asyncio.run(_read(url))
 
 
 def lines(row: dict[str, Any]) -> list[str]:

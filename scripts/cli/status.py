@@ -12,9 +12,8 @@ from typing import Any
 import click
 
 from scripts import runfile
+from scripts.cli.asking import setting, told
 from scripts.cli.relayer import lines, relayer_rows
-from scripts.embedded.process import ProcessFailed
-from scripts.runfile import running_environment
 
 _FOLLOWER = """
 SELECT c.id AS chain, c.network, c.chain_id, '0x' || encode(c.contract_address, 'hex') AS contract, c.epoch,
@@ -36,15 +35,9 @@ async def _chains(url: str) -> list[dict[str, Any]]:
 
 def follower_rows() -> list[dict[str, Any]]:
     """One row per chain that the database knows. Raises click.ClickException when it cannot be asked."""
-    import asyncpg
-
-    try:
-        url = running_environment()["GRIDX_DATABASE_AUDIT_URL"]
+    url = setting("GRIDX_DATABASE_AUDIT_URL")
+    with told():
         return asyncio.run(_chains(url))
-    except KeyError as problem:
-        raise click.ClickException("GRIDX_DATABASE_AUDIT_URL is not set") from problem
-    except (ProcessFailed, OSError, asyncpg.PostgresError, TimeoutError) as problem:
-        raise click.ClickException(str(problem)) from problem
 
 
 def _print_chains(rows: list[dict[str, Any]]) -> None:
@@ -93,10 +86,9 @@ def follower_resume() -> None:
         finally:
             await db.close()
 
-    try:
-        resumed = asyncio.run(resume(running_environment()["GRIDX_DATABASE_SERVICE_URL"]))
-    except KeyError as problem:
-        raise click.ClickException("GRIDX_DATABASE_SERVICE_URL is not set") from problem
+    url = setting("GRIDX_DATABASE_SERVICE_URL")
+    with told():
+        resumed = asyncio.run(resume(url))
     click.echo("the follower goes on" if resumed else "the follower was not halted")
 
 
