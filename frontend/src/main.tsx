@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { StrictMode } from 'react'
+import { startTransition, StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import '@fontsource-variable/inter/wght.css'
 import './styles.css'
@@ -12,11 +12,14 @@ import { startSession } from './shared/session'
 startSession()
 const root = document.getElementById('root')
 if (!root) throw new Error('index.html has no #root')
-createRoot(root).render(
-  <StrictMode>
-    <App />
-  </StrictMode>,
-)
+// As a transition React draws the first page in slices: a slow phone answers touches in between.
+startTransition(() => {
+  createRoot(root).render(
+    <StrictMode>
+      <App />
+    </StrictMode>,
+  )
+})
 registerServiceWorker()
 reportErrors()
 resumePurchases()

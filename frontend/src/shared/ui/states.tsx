@@ -10,7 +10,7 @@ export function Skeleton({ className }: { className?: string }) {
   return (
     <div
       aria-hidden
-      className={cn('weak:h-4 animate-shimmer weak:rounded-md bg-[linear-gradient(90deg,var(--c-raised)_25%,var(--c-hover)_50%,var(--c-raised)_75%)] bg-[length:200%_100%]', className)}
+      className={cn('weak:h-4 animate-shimmer weak:rounded-md bg-hover', className)}
     />
   )
 }
