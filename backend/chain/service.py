@@ -17,7 +17,6 @@ from backend.chain.reader import Reader
 from backend.chain.recording import apply_logs, store_logs, take_recorder_lock
 from backend.chain.rpc import RpcClient
 from backend.chain.safety import halt, resume
-from backend.chain.schemas import state_of
 from backend.chain.types import Chain, ChainStatus, Observation, Projector, StoredEvent
 from backend.core.db import Database
 
@@ -28,7 +27,6 @@ __all__ = [
     "apply_logs",
     "chain_status",
     "find_chain",
-    "follower_status",
     "get_chain",
     "halt",
     "identify_chain",
@@ -132,31 +130,6 @@ async def chain_status(session: AsyncSession, chain: int | None = None) -> Chain
         seen_at=cursor.seen_at,
         updated_at=cursor.updated_at,
     )
-
-
-async def follower_status(db: Database, chain: int | None = None, *, now: datetime) -> dict[str, object]:
-    """The follower's state in plain values, for a command line. ChainUnknown: no chain is registered."""
-    async with db.begin() as session:
-        status = await chain_status(session, chain)
-    seen_s = None if status.seen_at is None else round((now - status.seen_at).total_seconds(), 1)
-    halted = status.chain.halted_reason
-    return {
-        "network": status.chain.network,
-        "chainId": status.chain.chain_id,
-        "contract": "0x" + status.chain.contract_address.hex(),
-        "state": state_of(status, now),
-        "headBlock": status.head_block,
-        "indexedBlock": status.indexed_block,
-        "lagBlocks": status.lag_blocks,
-        "finalBlock": status.final_block,
-        "confirmations": status.chain.confirmations,
-        "reorganisations": status.chain.epoch,
-        "rejectedLogs": status.rejected_events,
-        "historyEntries": status.history_count,
-        "lastSeenSecondsAgo": seen_s,
-        "note": status.note,
-        "haltedReason": halted,
-    }
 
 
 async def identify_chain(rpc: RpcClient, chain: Chain) -> Identity:

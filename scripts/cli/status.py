@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`gridx status`, `gridx follower status` and `resume`: what runs, and how far the chain has been followed."""
+"""`gridx status`, `gridx follower status`, `resume` and `retry`: what runs, and how far the chain is followed."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,10 +16,17 @@ from scripts import runfile
 from scripts.cli.asking import setting, told
 from scripts.cli.relayer import lines, relayer_rows
 
+if TYPE_CHECKING:
+    from backend.chain.types import Chain
+    from backend.core.db import Database
+
+Result = TypeVar("Result")
 _FOLLOWER = """
 SELECT c.id AS chain, c.network, c.chain_id, '0x' || encode(c.contract_address, 'hex') AS contract, c.epoch,
     k.next_block - 1 AS followed_block, k.head_block, k.final_block, k.head_block - k.next_block + 1 AS lag_blocks,
-    k.note AS waits_for, c.halted_reason, k.updated_at
+    k.note AS waits_for, c.halted_reason, k.updated_at,
+    (SELECT count(*) FROM chain_events e
+     WHERE e.chain = c.id AND e.rejected_reason IS NOT NULL AND e.orphaned_at IS NULL) AS rejected_logs
 FROM chains c LEFT JOIN chain_cursor k ON k.chain = c.id ORDER BY c.id
 """
 
@@ -49,6 +57,8 @@ def _print_chains(rows: list[dict[str, Any]]) -> None:
         click.echo(f"  {state}")
         click.echo(f"  followed {row['followed_block']}, head {row['head_block']}, final {row['final_block']}")
         click.echo(f"  {row['lag_blocks']} blocks behind, {row['epoch']} reorganisations, at {row['updated_at']}")
+        if row["rejected_logs"]:
+            click.echo(f"  logs that could not be recorded: {row['rejected_logs']} (`gridx follower retry`)")
 
 
 @click.group()
@@ -72,24 +82,43 @@ def follower_status(as_json: bool) -> None:
 @follower.command("resume")
 def follower_resume() -> None:
     """Let a halted follower go on, after the cause of the halt was looked into."""
-    from datetime import UTC, datetime
+    from backend.chain import service
+    from backend.core.clock import utc_now
 
+    resumed = _with_chain(lambda db, chain: service.resume(db, chain, now=utc_now()))
+    click.echo("the follower goes on" if resumed else "the follower was not halted")
+
+
+@follower.command("retry")
+def follower_retry() -> None:
+    """Record the logs that could not be recorded once more, after the cause was mended."""
+    from backend.carbon.signing import OperatorKey
+    from backend.chain import service
+    from backend.core.clock import utc_now
+    from backend.market.projection import TradeProjector
+
+    projector = TradeProjector(OperatorKey.from_hex(setting("GRIDX_OPERATOR_KEY")))
+    recorded = _with_chain(lambda db, chain: service.retry_rejected(db, chain, projector, now=utc_now()))
+    click.echo(f"recorded now: {recorded}")
+
+
+def _with_chain(act: Callable[[Database, Chain], Awaitable[Result]]) -> Result:
+    """Do something to the chain that is followed, as gridx_service."""
     from backend.chain import service
     from backend.core.db import Database
 
-    async def resume(url: str) -> bool:
+    async def run(url: str) -> Result:
         db = Database(url, pool_size=1)
         try:
             async with db.begin() as session:
                 chain = await service.get_chain(session)
-            return await service.resume(db, chain, now=datetime.now(UTC))
+            return await act(db, chain)
         finally:
             await db.close()
 
     url = setting("GRIDX_DATABASE_SERVICE_URL")
     with told():
-        resumed = asyncio.run(resume(url))
-    click.echo("the follower goes on" if resumed else "the follower was not halted")
+        return asyncio.run(run(url))
 
 
 @click.command()

@@ -9,10 +9,12 @@ from scripts.cli import cli
 ASKING = [
     ["follower", "status"],
     ["follower", "resume"],
+    ["follower", "retry"],
     ["relayer", "status"],
     ["admin", "create", "--email", "ada@example.org", "--name", "Ada", "--password", "a long password"],
     ["market", "island-report", "--island", "00000000-0000-0000-0000-000000000005"],
 ]
+KEY = "GRIDX_OPERATOR_KEY"
 URLS = ("GRIDX_DATABASE_AUDIT_URL", "GRIDX_DATABASE_SERVICE_URL")
 
 
@@ -37,13 +39,13 @@ def test_ask__no_stack_runs__says_how_to_start_one(said):
 
 
 def test_ask__without_an_address__names_the_setting(said, monkeypatch):
-    for name in URLS:
+    for name in (KEY, *URLS):
         monkeypatch.delenv(name, raising=False)
 
-    assert said({"DATABASE_URL": "postgresql://elsewhere"}).strip().endswith("_URL is not set")
+    assert said({"DATABASE_URL": "postgresql://elsewhere"}).strip().endswith(" is not set")
 
 
 def test_ask__the_database_is_away__says_so(said):
     nowhere = "postgresql://nobody:nothing@127.0.0.1:1/gridx"
 
-    assert "Connect call failed" in said(dict.fromkeys(("DATABASE_URL", *URLS), nowhere))
+    assert "Connect call failed" in said(dict.fromkeys(("DATABASE_URL", *URLS), nowhere) | {KEY: "11" * 32})

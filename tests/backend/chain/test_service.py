@@ -32,6 +32,7 @@ from backend.chain.follower import FollowerOptions
 from backend.chain.identity import Likeness
 from backend.chain.observer import Observer
 from backend.chain.reader import Tip
+from backend.chain.schemas import state_of
 from backend.chain.types import TxState
 from backend.core.clock import utc_now
 from backend.core.crypto import keccak
@@ -282,24 +283,21 @@ async def test_chain_status__following__says_where_it_stands(stage: Stage) -> No
     stage.anvil.mine(20)
     await stage.follow()
 
-    found = await service.follower_status(stage.db, now=utc_now())
+    async with stage.db.begin() as session:
+        found = await service.chain_status(session)
 
     head = int(block(stage.anvil, "latest")["number"], 16)
-    assert found["state"] == "following"
-    assert (found["headBlock"], found["indexedBlock"], found["finalBlock"], found["lagBlocks"]) == (
-        head,
-        head - 1,
-        head - 7,
-        0,
-    )
+    assert state_of(found, utc_now()) == "following"
+    assert (found.head_block, found.indexed_block, found.final_block, found.lag_blocks) == (head, head - 1, head - 7, 0)
 
 
-async def test_follower_status__no_sign_of_life__is_away(stage: Stage) -> None:
+async def test_chain_status__no_sign_of_life__is_away(stage: Stage) -> None:
     await stage.follow()
 
-    found = await service.follower_status(stage.db, now=utc_now() + timedelta(minutes=2))
+    async with stage.db.begin() as session:
+        found = await service.chain_status(session)
 
-    assert found["state"] == "away"
+    assert state_of(found, utc_now() + timedelta(minutes=2)) == "away"
 
 
 async def test_store_logs__chain_is_halted__is_refused(stage: Stage) -> None:

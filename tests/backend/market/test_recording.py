@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the follower makes of logs: trades, statistics, carbon, and their reversal."""
 
+import asyncio
+
+from click.testing import CliRunner
 from sqlalchemy import text
 
+from scripts.cli.status import follower
 from tests.backend.audit.stage import DELIVERY, FACTOR
 from tests.backend.market.conftest import Town, grams
 
@@ -135,3 +139,29 @@ async def test_follow__final__says_so(town: Town) -> None:
     await town.confirm(8)
 
     assert (await town.trade(trade_id)).status == "FINAL"
+
+
+async def test_follower_retry__cause_is_mended__records_what_was_rejected(town: Town, databases, monkeypatch) -> None:
+    def refuse(log):
+        raise ValueError("a bug")
+
+    for name, value in (
+        ("DATABASE_URL", databases.api), ("GRIDX_DATABASE_SERVICE_URL", databases.service),
+        ("GRIDX_DATABASE_AUDIT_URL", databases.audit), ("GRIDX_OPERATOR_KEY", "07" * 32),
+    ):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("scripts.runfile.read", lambda folder=None: None)
+    trade_id = town.stage.fill(1, 2, 2000)
+    with monkeypatch.context() as bug:
+        bug.setattr("backend.market.projection.decode_logged", refuse)
+        await town.confirm()
+    status = await asyncio.to_thread(CliRunner().invoke, follower, ["status"])
+    rejected = await town.trade(trade_id)
+
+    retried = await asyncio.to_thread(CliRunner().invoke, follower, ["retry"])
+
+    assert rejected is None
+    assert "could not be recorded: 1 " in status.output
+    assert (retried.exit_code, retried.output) == (0, "recorded now: 1\n")
+    assert (await town.trade(trade_id)).status == "CONFIRMED"
+    assert await town.wallet(2) == (grams(2000), 0)
