@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deploy the trade log through ape: `python -m scripts.deploy --network local --rpc URL --out FILE`.
 
-Running it again changes nothing: a record whose block, chain and code are found on chain is checked and returned. The
+Running it again changes nothing: a record whose block, chain and code are found on chain is checked and returned, and
+a deployment that was stopped while it waited goes on with the transaction that it has sent (`scripts/sending.py`). The
 roles go to their holders in the constructor; only the admin is handed over in two steps when it is not the deployer,
 because a mistyped admin could never be mended: `--accept-admin` is the second step, taken by the new admin. Polygon
 mainnet must be asked for twice (`--network polygon --confirm-network polygon`). On the local chain the account of
@@ -21,8 +22,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from eth_utils.address import to_checksum_address
+
 from scripts import settler
 from scripts.contract_build import CONTRACTS, NAME, ROOT, abi_hash, build, canonical_json, prepare_ape
+from scripts.sending import DeploymentRefused, mined, sent_file, signed_creation, unfinished, write_json
 from scripts.verify_contract import RpcRefused, verify
 
 NETWORKS_FILE = CONTRACTS / "networks.json"
@@ -35,10 +39,6 @@ ROLE_GETTERS = {
     "pauser": "PAUSER_ROLE",
     "settler": "SETTLER_ROLE",
 }
-
-
-class DeploymentRefused(RuntimeError):
-    """The deployment was not made, or is not what its record says; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,9 @@ def deploy(
         known = _known_record(provider, network, path)
         if known is None:
             deployer, holders = _signers(network, account, roles)
-            known = _create(provider, network, deployer, holders, predecessor)
-            _write(path, known)
+            known = _create(provider, network, path, deployer, holders, predecessor)
+            write_json(path, known)
+            sent_file(path).unlink()
             if not network.is_local:
                 path.with_suffix(".standard.json").write_text(canonical_json(build().standard_json))
             _require_same_code(provider, known)
@@ -167,7 +168,7 @@ def deploy(
             record |= _roles_on_chain(record)
         _require_roles(record, roles)
         if record != known:
-            _write(path, record)
+            write_json(path, record)
         if network.is_local and (key := os.environ.get(settler.KEY)):
             settler.equip(_rpc(provider), record, key)
     return record
@@ -181,7 +182,7 @@ def accept_admin(network_name: str, rpc_url: str, out: Path | None, account: str
         record: dict[str, Any] = json.loads(path.read_text())
         _contract(record["address"]).acceptDefaultAdminTransfer(sender=_account(account))
         record |= _roles_on_chain(record)
-    _write(path, record)
+    write_json(path, record)
     return record
 
 
@@ -254,30 +255,37 @@ def _account(alias: str) -> Any:
     return account
 
 
-def _create(provider: Any, network: Network, deployer: Any, roles: Roles, predecessor: str) -> dict[str, Any]:
-    """Deploy with the deployer as its first admin, and return the record."""
-    first = (deployer.address, roles.factorKeeper, roles.registrar, roles.pauser, roles.settler)
-    arguments = (first, network.admin_delay_s, list(network.factors), network.default_factor_id, predecessor)
-    contract = deployer.deploy(
-        _container(), *arguments, required_confirmations=0 if network.is_local else network.confirmations
-    )
-    transaction = contract.creation_metadata.txn_hash
-    receipt = provider.make_request("eth_getTransactionReceipt", [transaction])
-    block = provider.make_request("eth_getBlockByNumber", [receipt["blockNumber"], False])
-    record = {
+def _create(
+    provider: Any, network: Network, path: Path, deployer: Any, roles: Roles, predecessor: str
+) -> dict[str, Any]:
+    """Deploy with the deployer as its first admin, or go on with a deployment that was stopped; returns the record."""
+    rpc = _rpc(provider)
+    sent = unfinished(rpc, path, local=network.is_local)
+    if sent is None:
+        first = (deployer.address, roles.factorKeeper, roles.registrar, roles.pauser, roles.settler)
+        arguments = (first, network.admin_delay_s, list(network.factors), network.default_factor_id, predecessor)
+        sent = signed_creation(deployer, _container(), arguments) | {
+            "genesisHash": rpc("eth_getBlockByNumber", "0x0", False)["hash"],
+            "predecessor": predecessor,
+            "roles": asdict(roles) | {"admin": str(deployer.address)},
+        }
+        write_json(sent_file(path), sent)
+    receipt = mined(rpc, path, sent, confirmations=0 if network.is_local else network.confirmations)
+    block = rpc("eth_getBlockByNumber", receipt["blockNumber"], False)
+    return {
         "network": network.name,
         "chainId": network.chain_id,
-        "genesisHash": provider.make_request("eth_getBlockByNumber", ["0x0", False])["hash"],
-        "address": str(contract.address),
-        "predecessor": predecessor,
+        "genesisHash": sent["genesisHash"],
+        "address": to_checksum_address(receipt["contractAddress"]),
+        "predecessor": sent["predecessor"],
         "transactionHash": receipt["transactionHash"],
         "blockNumber": int(receipt["blockNumber"], 16),
         "blockHash": block["hash"],
         "parentHash": block["parentHash"],
         "abiHash": abi_hash(),
         "gasUsed": int(receipt["gasUsed"], 16),
+        "roles": sent["roles"],
     }
-    return record | {"roles": asdict(roles) | {"admin": str(deployer.address)}}
 
 
 def _roles_on_chain(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -313,13 +321,6 @@ def _require_same_code(provider: Any, record: Mapping[str, Any]) -> None:
     differences = verify(_rpc(provider), record)
     if differences:
         raise DeploymentRefused(f"{record['address']}: {'; '.join(differences)}")
-
-
-def _write(path: Path, record: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(record, indent=2) + "\n")
-    partial.replace(path)
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -90,18 +91,26 @@ def test_deploy__wrong_chain_or_unconfirmed_mainnet__is_refused(node: Anvil, tmp
     assert not path.exists()
 
 
-def test_deploy__public_network__hands_the_admin_over_and_keeps_the_standard_json(tmp_path: Path) -> None:
-    node = Anvil(block_time_s=0.3)
+def _public_network(folder: Path) -> tuple[Path, dict[str, str]]:
+    """A file of roles, whose admin is the heir, and the environment in which ape knows deployer and heir."""
     first, *others = accounts(6)
     heir = others[4]
-    path, roles = tmp_path / "amoy.json", tmp_path / "roles.json"
+    roles = folder / "roles.json"
     names = ("admin", "factorKeeper", "registrar", "pauser", "settler")
     roles.write_text(json.dumps(dict(zip(names, [heir.address, *(item.address for item in others[:4])], strict=True))))
-    environment = {"APE_DATA_FOLDER": str(tmp_path / "ape")}
+    environment = {"APE_DATA_FOLDER": str(folder / "ape")}
     for alias, key in ((ALIAS, first.key), (HEIR, heir.key)):
         environment[f"APE_ACCOUNTS_{alias}_PASSPHRASE"] = PASSPHRASE
         command = [sys.executable, "-c", IMPORT_ACCOUNT, alias, PASSPHRASE, key]
         subprocess.run(command, env=os.environ | environment, timeout=60, check=True)
+    return roles, environment
+
+
+def test_deploy__public_network__hands_the_admin_over_and_keeps_the_standard_json(tmp_path: Path) -> None:
+    node = Anvil(block_time_s=0.3)
+    first, *_, heir = accounts(6)
+    path = tmp_path / "amoy.json"
+    roles, environment = _public_network(tmp_path)
     try:
         node.start()
         node.rpc("anvil_setChainId", 80_002)
@@ -124,6 +133,52 @@ def test_deploy__public_network__hands_the_admin_over_and_keeps_the_standard_jso
     assert (after["roles"]["admin"], after["pendingAdmin"]) == (heir.address, None)
     kept = json.loads(path.with_suffix(".standard.json").read_text())
     assert kept == build().standard_json
+
+
+def test_deploy__killed_while_it_waits__goes_on_with_the_same_transaction(tmp_path: Path) -> None:
+    node = Anvil(options=("--no-mining",))
+    deployer = accounts(1)[0].address
+    path = tmp_path / "amoy.json"
+    waiting = path.with_suffix(".sent.json")
+    roles, environment = _public_network(tmp_path)
+    try:
+        node.start()
+        node.rpc("anvil_setChainId", 80_002)
+        command = [sys.executable, "-m", "scripts.deploy", "--network", "amoy", "--rpc", node.rpc_url]
+        command += ["--out", str(path), "--roles", str(roles), "--account", ALIAS]
+        stopped = _killed_when_pending(node, command, environment)
+        sent = json.loads(waiting.read_text())
+        node.rpc("anvil_dropTransaction", sent["transactionHash"])  # the node has forgotten it, too
+        node.rpc("anvil_setNonce", deployer, hex(sent["nonce"] + 1))
+        lost = _run(*command[2:], **environment)
+        node.rpc("anvil_setNonce", deployer, hex(sent["nonce"]))
+        node.rpc("evm_setIntervalMining", 1)
+        done = _run(*command[2:], **environment)
+        assert done.returncode == 0, done.stderr
+        record = json.loads(path.read_text())
+        used = int(node.rpc("eth_getTransactionCount", deployer, "latest"), 16)
+    finally:
+        node.stop()
+
+    assert stopped
+    assert lost.returncode == 1
+    assert f"has used its nonce {sent['nonce']}" in lost.stderr
+    assert record["transactionHash"] == sent["transactionHash"]
+    assert used == sent["nonce"] + 2, "one contract, and the hand-over of its admin"
+    assert not waiting.exists()
+
+
+def _killed_when_pending(node: Anvil, command: list[str], environment: dict[str, str]) -> bool:
+    """Run `command` until the node holds its transaction, kill it, and say whether nothing was mined."""
+    running = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment)
+    try:
+        while int(node.rpc("txpool_status")["pending"], 16) == 0:
+            assert running.poll() is None, "it ended before it sent anything"
+            time.sleep(0.05)
+    finally:
+        running.kill()
+        running.wait(30)
+    return int(node.rpc("eth_blockNumber"), 16) == 0
 
 
 def test_verify__other_code_on_chain__is_found(node: Anvil, deployed: tuple[Path, dict[str, Any]]) -> None:
