@@ -44,6 +44,12 @@ export const router = createRouter({
   scrollRestoration: true,
 })
 
+/** Begins to load the script of the page that the address names, while the session is still being looked for. */
+export function preloadPage(): void {
+  const [routes] = router.getMatchedRoutes(router.latestLocation.pathname)
+  for (const route of routes) router.loadRouteChunk(route)?.catch(() => undefined) // the router meets the failure itself, and tells it
+}
+
 declare module '@tanstack/react-router' {
   interface Register {
     router: typeof router

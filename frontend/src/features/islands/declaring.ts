@@ -4,7 +4,8 @@ import { api, take } from '@/shared/api'
 import { signingPlace } from '@/shared/documents/place'
 import type { SignedWork } from '@/shared/documents/signing'
 import { scaledText } from '@/shared/format'
-import { declarationDocument, endingDocument, type AskedIsland, type Prepared } from './island'
+import type { AskedIsland } from './island'
+import { declarationDocument, endingDocument, type Prepared } from './island-documents'
 import type { Island } from './queries'
 
 type Tools = Parameters<SignedWork<Island>>[0]

@@ -3,10 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { DocumentDiffers } from '@/shared/documents'
-import {
-  coveredPercent, declarationDocument, declarationProblems, elapsedPart, endingDocument, formatLeft, latest, stateAt, sumOf,
-  type Allocation, type Prepared,
-} from './island'
+import { coveredPercent, declarationProblems, elapsedPart, formatLeft, latest, stateAt, sumOf, type Allocation } from './island'
+import { declarationDocument, endingDocument, type Prepared } from './island-documents'
 
 const file = new URL('../../../../tests/backend/market/islands/documents.json', import.meta.url)
 const { documents } = JSON.parse(readFileSync(file, 'utf8')) as { documents: [Prepared, Prepared] }

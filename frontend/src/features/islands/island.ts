@@ -1,43 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Disaster mode: what operators sign, what people type, and sums over what was shared out. */
-import type { TypedDataDefinition } from 'viem'
-import { documentToSign, type DocumentKind, type PreparedDocument, type SigningPlace } from '@/shared/documents'
+/** Disaster mode: what people type, and sums over what was shared out. */
 import { parseScaled, whOf } from '@/shared/format'
 
-const DOMAIN = 'GridX Islands'
-const DECLARATION: DocumentKind = {
-  domain: DOMAIN,
-  primaryType: 'IslandDeclaration',
-  fields: [
-    { name: 'operator', type: 'address' },
-    { name: 'community', type: 'uint256' },
-    { name: 'reason', type: 'string' },
-    { name: 'startsAt', type: 'uint256' },
-    { name: 'endsAt', type: 'uint256' },
-    { name: 'priceCapMicroPerKwh', type: 'uint256' },
-    { name: 'expiry', type: 'uint256' },
-  ],
-}
-const ENDING: DocumentKind = {
-  domain: DOMAIN,
-  primaryType: 'IslandEnding',
-  fields: [
-    { name: 'operator', type: 'address' },
-    { name: 'declaration', type: 'bytes32' },
-    { name: 'expiry', type: 'uint256' },
-  ],
-}
 const MOST_HOURS = 72
 const MAX_PRICE_MICRO = 2n ** 40n - 1n
 const LONGEST_REASON = 280
-
-export interface Prepared extends PreparedDocument {
-  operator: string
-  community: number
-  startsAt?: number | null
-  endsAt?: number | null
-  expiry: number
-}
 
 /** What an operator asks for; the price cap in micro-units per kWh. */
 export interface AskedIsland {
@@ -46,31 +13,6 @@ export interface AskedIsland {
   reason: string
   hours: number
   priceCapMicro: bigint
-}
-
-/** The declaration to sign. Throws DocumentDiffers when the service prepared something else, or another length. */
-export function declarationDocument(asked: AskedIsland, prepared: Prepared, place: SigningPlace): TypedDataDefinition {
-  const startsAt = prepared.startsAt ?? 0
-  const message = {
-    operator: asked.operator,
-    community: asked.community,
-    reason: asked.reason,
-    startsAt,
-    endsAt: startsAt + asked.hours * 3600,
-    priceCapMicroPerKwh: asked.priceCapMicro,
-    expiry: prepared.expiry,
-  }
-  return documentToSign(DECLARATION, message, prepared, place)
-}
-
-/** The early end of the island with this declaration, to sign. Throws DocumentDiffers. */
-export function endingDocument(
-  operator: string,
-  declarationHash: string,
-  prepared: Prepared,
-  place: SigningPlace,
-): TypedDataDefinition {
-  return documentToSign(ENDING, { operator, declaration: declarationHash, expiry: prepared.expiry }, prepared, place)
 }
 
 /** What is wrong with a declaration's fields, in words, by field; nothing when it may be prepared. */

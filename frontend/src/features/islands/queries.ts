@@ -10,6 +10,7 @@ export const ISLANDS_KEY = ['islands'] as const
 const ISLANDS_ON_A_PAGE = 10
 const ROWS_ON_A_PAGE = 20
 const MOST = 100
+const WAITING_POLL_MS = 3_000
 
 export const islandsQuery = (orgId: string, page = 1) =>
   queryOptions({
@@ -38,6 +39,7 @@ export const intentsQuery = (islandId: string, page: number) =>
     queryFn: () =>
       takePage(api.GET('/api/market/islands/{island_id}/intents', { params: { path: { island_id: islandId }, query: { page, limit: ROWS_ON_A_PAGE } } })),
     placeholderData: keepPreviousData,
+    refetchInterval: ({ state: { data } }) => (data?.items.some(({ state }) => state === 'waiting') ? WAITING_POLL_MS : false),
   })
 
 export const criticalLoadsQuery = (orgId: string) =>
