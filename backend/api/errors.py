@@ -11,18 +11,32 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from backend.core import idempotency
 from backend.core.envelope import envelope
 from backend.core.errors import Invalid, Refusal, Unavailable, plain_details
 
 log = structlog.get_logger()
+_READING = ("GET", "HEAD", "OPTIONS")
+_UNKNOWN = {"may_have_been_done": True}
 _HTTP_CODES = {404: "request.not_found", 405: "request.method_not_allowed"}
 
 
 class DatabaseAway(Unavailable):
-    """PostgreSQL does not answer; nothing was changed."""
+    """PostgreSQL does not answer. `may_have_been_done` is true for what changes something: when the connection breaks
+    while a change is committed, nobody knows whether it was."""
 
     code = "database.unavailable"
-    title = "The database does not answer; nothing was changed, try again"
+    title = "The database does not answer; try again"
+
+    @classmethod
+    def during(cls, request: Request) -> "DatabaseAway":
+        """What to tell whoever sent `request`."""
+        if request.method in _READING:
+            return cls(may_have_been_done=False)
+        told = "The database does not answer; this may have been carried out or not. "
+        if idempotency.applies(request):
+            return cls(told + "Send it again with the same Idempotency-Key: it takes effect once", **_UNKNOWN)
+        return cls(told + "Look at what is there before you repeat it", **_UNKNOWN)
 
 
 class TextNotStorable(Invalid):
@@ -104,7 +118,7 @@ async def _database_error(request: Request, error: Exception) -> Response:
         lost = not isinstance(error, DBAPIError) or error.connection_invalidated or _is_connection_error(error)
     if lost:
         log.warning("database.unavailable", error=str(error))
-        return refusal_response(DatabaseAway(), request.state.request_id)
+        return refusal_response(DatabaseAway.during(request), request.state.request_id)
     log.error("bug", error=repr(error), exc_info=error)
     return _error(request, 500, {"code": "internal", "message": "Something went wrong", "details": {}})
 
