@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, func, select
+from sqlmodel import col, delete, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.accounts import auditlog, queries
@@ -119,7 +119,7 @@ async def set_role(
     async with db.begin(actor) as session:
         membership = await _find(session, org_id, user_id)
         if membership.role == OrgRole.OPERATOR and role is not OrgRole.OPERATOR:
-            await _keep_an_operator(session, org_id)
+            await _keep_an_operator(session, org_id, user_id)
         membership.role = role.value
         await session.flush()
         await _changed(session, "membership.set", org_id, user_id, role.value, by=actor.user_id, now=now)
@@ -136,7 +136,7 @@ async def remove(db: Database, org_id: UUID, user_id: UUID, *, actor: Actor, now
             return
         membership = await _find(session, org_id, user_id)
         if membership.role == OrgRole.OPERATOR:
-            await _keep_an_operator(session, org_id)
+            await _keep_an_operator(session, org_id, user_id)
         await session.delete(membership)
         await _changed(session, "membership.removed", org_id, user_id, None, by=actor.user_id, now=now)
 
@@ -149,13 +149,32 @@ async def _find(session: AsyncSession, org_id: UUID, user_id: UUID) -> Membershi
     return found
 
 
-async def _keep_an_operator(session: AsyncSession, org_id: UUID) -> None:
-    """Refuse when the actor's organisation has one operator left; its operators are locked until the end."""
-    operators = select(Membership.user_id).where(
-        col(Membership.org_id) == org_id, col(Membership.role) == OrgRole.OPERATOR.value
-    )
-    if len((await session.exec(operators.with_for_update())).all()) <= 1:
-        raise LastOperator(org_id=org_id)
+async def leave_all(session: AsyncSession, user_id: UUID) -> None:
+    """End every membership and invitation of a user who is deleted; raises LastOperator naming the organisations."""
+    mine = select(Membership.org_id).where(col(Membership.user_id) == user_id).order_by(col(Membership.org_id))
+    alone = []
+    for org_id in (await session.exec(mine)).all():
+        await queries.act_in(session, org_id, OrgRole.OPERATOR.value)  # only an operator may lock its operators
+        if await _is_last_operator(session, org_id, user_id):
+            alone.append(org_id)
+    await queries.act_in(session, None, "")
+    if alone:
+        raise LastOperator("Make somebody else an operator of these organisations first", org_ids=alone)
+    await session.exec(delete(Membership).where(col(Membership.user_id) == user_id))
+    await session.exec(delete(Invitation).where(col(Invitation.user_id) == user_id))
+
+
+async def _keep_an_operator(session: AsyncSession, org_id: UUID, user_id: UUID) -> None:
+    if await _is_last_operator(session, org_id, user_id):
+        raise LastOperator("Make somebody else an operator first", org_id=org_id)
+
+
+async def _is_last_operator(session: AsyncSession, org_id: UUID, user_id: UUID) -> bool:
+    """Whether the organisation has no operator beside this one; its operators are locked until the end."""
+    is_operator, is_user = col(Membership.role) == OrgRole.OPERATOR.value, col(Membership.user_id) == user_id
+    found = select(Membership.user_id, Membership.role).where(col(Membership.org_id) == org_id, is_operator | is_user)
+    rows = (await session.exec(found.order_by(col(Membership.user_id)).with_for_update())).all()
+    return [one for one, role in rows if role == OrgRole.OPERATOR.value] == [user_id]
 
 
 async def _changed(

@@ -12,10 +12,9 @@ from sqlmodel import col, delete, update
 from backend.accounts import auditlog, passwords, queries
 from backend.accounts.errors import EmailTaken, WrongCredentials
 from backend.accounts.events import UserDeleted, UserRegistered
+from backend.accounts.memberships import leave_all
 from backend.accounts.models import (
     ApiKey,
-    Invitation,
-    Membership,
     RefreshToken,
     User,
     WalletNonce,
@@ -123,7 +122,7 @@ async def set_email(
 async def delete_user(db: Database, user_id: UUID, *, by: UUID, now: datetime) -> None:
     """Pseudonymise: nothing names the person any more, wallets close, sessions and keys end, memberships go.
 
-    What the user traded stays, under the id. Raises UserNotFound.
+    What the user traded stays, under the id. Raises UserNotFound, LastOperator.
     """
     async with db.begin(Actor(user_id=by)) as session:
         user = await queries.get_user(session, user_id, lock=True)
@@ -135,8 +134,7 @@ async def delete_user(db: Database, user_id: UUID, *, by: UUID, now: datetime) -
         await session.exec(delete(WalletNonce).where(col(WalletNonce.user_id) == user_id))
         keys = update(ApiKey).where(col(ApiKey.user_id) == user_id, col(ApiKey.revoked_at).is_(None))
         await session.exec(keys.values(revoked_at=now))
-        await session.exec(delete(Membership).where(col(Membership.user_id) == user_id))
-        await session.exec(delete(Invitation).where(col(Invitation.user_id) == user_id))
+        await leave_all(session, user_id)
         await end_all(session, user_id, reason="user deleted", now=now)
         tokens = update(RefreshToken).where(col(RefreshToken.user_id) == user_id)
         await session.exec(tokens.values(user_agent=None))

@@ -24,6 +24,14 @@ async def act_as(session: AsyncSession, user_id: UUID) -> None:
     await session.execute(text("SELECT set_config('gridx.user_id', :user_id, true)"), {"user_id": str(user_id)})
 
 
+async def act_in(session: AsyncSession, org_id: UUID | None, role: str) -> None:
+    """From here on the transaction acts in this organisation and role: the acting user's own, read before."""
+    chosen = {"org_id": str(org_id or ""), "role": role}
+    await session.execute(
+        text("SELECT set_config('gridx.org_id', :org_id, true), set_config('gridx.org_role', :role, true)"), chosen
+    )
+
+
 def violated(error: IntegrityError) -> str:
     """The name of the constraint that an insert or update broke."""
     cause = getattr(error.orig, "__cause__", None)

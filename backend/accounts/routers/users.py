@@ -10,6 +10,7 @@ from backend.accounts import service
 from backend.accounts.deps import SIGNED_IN, AccountsConfig, Acting, CurrentUser, Db, NodeCall, ServiceDb
 from backend.accounts.errors import (
     EmailTaken,
+    LastOperator,
     MembershipExists,
     MembershipNotFound,
     PasswordWeak,
@@ -81,7 +82,7 @@ async def update_me(body: UserIn, principal: CurrentUser, db: Db) -> UserOut:
     return await _update(db, principal.user_id, body, principal)
 
 
-@router.delete("/me", status_code=204, responses=refusals(*SIGNED_IN))
+@router.delete("/me", status_code=204, responses=refusals(*SIGNED_IN, LastOperator))
 async def delete_me(principal: CurrentUser, db: Db, service_db: ServiceDb) -> Response:
     """Delete the account: what names the person is forgotten, sessions end, wallets close."""
     return await _delete(principal.user_id, principal, db, service_db)
@@ -259,7 +260,7 @@ async def update_user(user_id: UUID, body: UserIn, principal: CurrentUser, db: D
     return await _update(_writable(user_id, principal, db, service_db), user_id, body, principal)
 
 
-@router.delete("/{user_id}", status_code=204, responses=refusals(*SIGNED_IN, UserNotFound, Forbidden))
+@router.delete("/{user_id}", status_code=204, responses=refusals(*SIGNED_IN, UserNotFound, Forbidden, LastOperator))
 async def delete_user(user_id: UUID, principal: CurrentUser, db: Db, service_db: ServiceDb) -> Response:
     """Delete oneself; a super admin may delete anyone."""
     return await _delete(user_id, principal, db, service_db)

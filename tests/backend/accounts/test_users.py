@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading, changing and forgetting users."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
 from backend.accounts import service
-from backend.accounts.errors import EmailTaken, PasswordWeak, RefreshInvalid, UserNotFound, WrongCredentials
+from backend.accounts.errors import (
+    EmailTaken,
+    LastOperator,
+    PasswordWeak,
+    RefreshInvalid,
+    UserNotFound,
+    WrongCredentials,
+)
 from backend.accounts.principals import PrincipalReader
 from backend.accounts.types import SUPER_ADMIN, MarketRole, OrgRole
 from backend.core.db import Actor
@@ -212,6 +220,42 @@ async def test_delete_user__twice__is_not_found(db, accounts):
 
     with pytest.raises(UserNotFound):
         await service.delete_user(db, entered.user.id, by=entered.user.id, now=LATER)
+
+
+async def test_delete_user__only_operator__is_refused_until_another_is_named(db, service_db):
+    north, south = await make_community(service_db), await make_community(service_db, "south", number=2)
+    only = await make_member(service_db, north.id, OrgRole.OPERATOR)
+    await service.add_member(service_db, south.id, only, OrgRole.MEMBER, by=None, now=NOON)
+    neighbour = await make_member(service_db, north.id)
+
+    refusals = []
+    for writable in (db, service_db):  # oneself, and a super admin
+        with pytest.raises(LastOperator) as refused:
+            await service.delete_user(writable, only, by=only, now=LATER)
+        refusals.append(refused.value.details)
+    await service.add_member(service_db, north.id, neighbour, OrgRole.OPERATOR, by=None, now=NOON)
+    await service.delete_user(db, only, by=only, now=LATER)
+
+    assert refusals == [{"org_ids": [north.id]}] * 2
+    assert await _members(service_db) == [(neighbour, "operator")]
+
+
+async def test_delete_user__both_operators_at_once__one_stays(db, service_db):
+    north = await make_community(service_db)
+    pair = [await make_member(service_db, north.id, OrgRole.OPERATOR) for _ in range(2)]
+
+    outcomes = await asyncio.gather(
+        *(service.delete_user(db, one, by=one, now=LATER) for one in pair), return_exceptions=True
+    )
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["LastOperator", "NoneType"]
+    assert len(await _members(service_db)) == 1
+
+
+async def _members(service_db):
+    async with service_db.begin() as session:
+        rows = await session.execute(text("SELECT user_id, role FROM memberships WHERE role <> 'forecaster'"))
+        return [tuple(row) for row in rows]
 
 
 async def test_delete_user__then_register_with_the_same_email__is_a_new_user(db, accounts):
