@@ -16,7 +16,7 @@ from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.accounts import router as accounts
-from backend.accounts.deps import identify
+from backend.accounts.deps import current_user, identify
 from backend.accounts.service import PrincipalReader, make_accounts
 from backend.api import documentation, errors, health, openapi, operations, site, web
 from backend.api.middleware import Around
@@ -128,6 +128,7 @@ async def _open(app: FastAPI, settings: Settings) -> None:
     state.limiter = Limiter(state.redis, named)
     state.rpc = RpcClient(settings.rpc_url)
     state.principals = PrincipalReader(state.service_db)
+    state.require_user = current_user
     state.accounts = make_accounts(
         signing_seed=base64.b64decode(settings.signing_key.get_secret_value()),
         public_url=settings.public_url,

@@ -60,7 +60,10 @@ def applies(request: Request) -> bool:
 
 
 async def once(request: Request, handle: Handler) -> Response:
-    """Run `handle` at most once for this user, route and key; a repetition gets the stored answer."""
+    """Run `handle` at most once for this user, route and key; a repetition gets the stored answer.
+
+    A stored answer is only for a credential that still holds: `app.state.require_user` raises the refusal.
+    """
     key = request.headers[HEADER]
     if not 1 <= len(key) <= _LONGEST_KEY:
         raise KeyInvalid(length=len(key))
@@ -74,6 +77,7 @@ async def once(request: Request, handle: Handler) -> Response:
         if found is not None:
             if found.body_hash != body_hash:
                 raise KeyReused
+            await request.app.state.require_user(request)
             headers = {"Idempotency-Replayed": "true"}
             return Response(orjson.dumps(found.answer), found.status, headers, media_type="application/json")
         response = await handle(request)

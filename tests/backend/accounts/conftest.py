@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from backend.accounts.config import Accounts
+from backend.accounts.deps import current_user
 from backend.accounts.principals import PrincipalReader
 from backend.accounts.router import router
 from backend.api import errors
@@ -47,6 +48,7 @@ def accounts_app(db: Database, service_db: Database, accounts: Accounts) -> Fast
     app.state.service_db = service_db
     app.state.accounts = accounts
     app.state.principals = PrincipalReader(service_db)
+    app.state.require_user = current_user
     app.state.limiter = Unlimited()
     app.state.trusted_proxies = frozenset()
     app.state.unfinished_trades = nothing_unfinished

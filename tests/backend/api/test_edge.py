@@ -7,7 +7,10 @@ import hashlib
 import threading
 
 import pytest
+from sqlalchemy import text
 
+from backend.core.clock import utc_now
+from backend.core.db import Database
 from backend.market import papers
 from tests.backend.api.conftest import Site
 
@@ -101,6 +104,49 @@ async def test_post__same_idempotency_key_for_something_else__is_refused(
 
     assert (first.status_code, again.json()["data"]) == (201, first.json()["data"])
     assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency.key_reused")
+
+
+async def test_post__same_idempotency_key_after_the_session_ended__is_not_answered(site: Site) -> None:
+    headers = site.headers(2, Idempotency_Key="key-1")
+    request = {"json": {"address": "0x" + "09" * 20}, "headers": headers}
+    first = await site.client.post("/api/users/me/wallets/challenge", **request)
+    session_id = site.signer.verify(headers["Authorization"][7:], now=utc_now()).session_id
+    async with site.app.state.service_db.begin() as session:
+        ended = "INSERT INTO refresh_tokens (id, user_id, family_id, token_hash, issued_at, expires_at, revoked_at) "
+        values = "VALUES (uuidv7(), :user, :family, :hash, now(), now() + interval '1 day', now())"
+        facts = {"user": site.town.people[2], "family": session_id, "hash": b"\x01" * 32}
+        await session.execute(text(ended + values), facts)
+
+    again = await site.client.post("/api/users/me/wallets/challenge", **request)
+
+    assert first.status_code == 201
+    assert (again.status_code, again.json()["error"]["code"]) == (401, "auth.token_invalid")
+
+
+async def test_any_route__connection_lost_at_commit__says_what_may_have_happened(
+    site: Site, owner_db: Database
+) -> None:
+    async with owner_db.begin() as session:
+        for statement in (
+            "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END$$",
+            "CREATE CONSTRAINT TRIGGER cut AFTER INSERT ON wallet_nonces DEFERRABLE INITIALLY DEFERRED "
+            "FOR EACH ROW EXECUTE FUNCTION cut()",
+        ):
+            await session.execute(text(statement))
+    body = {"address": "0x" + "09" * 20}
+
+    plain = await site.client.post("/api/users/me/wallets/challenge", json=body, headers=site.headers(2))
+    keyed = await site.client.post(
+        "/api/users/me/wallets/challenge", json=body, headers=site.headers(2, Idempotency_Key="key-1")
+    )
+
+    errors = [answer.json()["error"] for answer in (plain, keyed)]
+    assert [(answer.status_code, answer.headers["retry-after"]) for answer in (plain, keyed)] == [(503, "1")] * 2
+    assert [error["code"] for error in errors] == ["database.unavailable"] * 2
+    assert [error["details"] for error in errors] == [{"mayHaveBeenDone": True}] * 2
+    assert "before you repeat it" in errors[0]["message"]
+    assert "same Idempotency-Key" in errors[1]["message"]
 
 
 async def test_get__over_the_limit__is_told_to_wait(site: Site) -> None:
