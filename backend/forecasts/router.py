@@ -58,11 +58,24 @@ async def solar_forecast(request: Request, principal: CurrentUser, db: Db) -> Re
     return await _ask(request, question, principal, db)
 
 
+def _standing(principal: Principal, org: str) -> str:
+    """The organisation that is acted for, the API key that asks, and the roles held now: what an answer hangs on."""
+    roles = sorted(f"{held.org_id}={held.role}" for held in principal.memberships)
+    return " ".join([org.lower(), str(principal.api_key_id or "session"), *roles])
+
+
 async def _ask(request: Request, question: Question, principal: Principal, db: Database) -> Response:
     forecasts: Forecasts = request.app.state.forecasts
     headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
     headers |= {"x-forwarded-for": client_ip(request), "x-request-id": request.state.request_id}
-    answer = await forecasts.ask(db, question, user_id=principal.user_id, headers=headers, now=utc_now())
+    answer = await forecasts.ask(
+        db,
+        question,
+        user_id=principal.user_id,
+        standing=_standing(principal, request.headers.get("x-org-id", "")),
+        headers=headers,
+        now=utc_now(),
+    )
     marked = Response(answer.marked(utc_now()), media_type="application/json")
     if answer.stale:
         marked.headers["Warning"] = '110 - "Response is Stale"'

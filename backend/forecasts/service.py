@@ -44,10 +44,20 @@ class Forecasts:
         self._stored: dict[tuple[UUID, bytes], datetime] = {}
 
     async def ask(
-        self, db: Database, question: Question, *, user_id: UUID, headers: Mapping[str, str], now: datetime
+        self,
+        db: Database,
+        question: Question,
+        *,
+        user_id: UUID,
+        standing: str,
+        headers: Mapping[str, str],
+        now: datetime,
     ) -> Answer:
-        """Raises PassedOn for the AI service's own refusals, AiAway when it is away and nothing was kept."""
-        key = digest(question)
+        """Raises PassedOn for the AI service's own refusals, AiAway when it is away and nothing was kept.
+
+        `standing` says with what rights the user asks: an answer is kept for these rights alone.
+        """
+        key = digest(question, standing)
         actor = Actor(user_id=user_id)
         try:
             found = await self.client.ask(question, headers)
@@ -67,11 +77,11 @@ class Forecasts:
         return Answer(found, now, stale=False)
 
 
-def digest(question: Question) -> bytes:
-    """32 bytes that name a question, whatever the order of its parameters and fields."""
+def digest(question: Question, standing: str) -> bytes:
+    """32 bytes that name a question asked with certain rights, whatever the order of its parameters and fields."""
     try:
         body = None if question.body is None else orjson.dumps(orjson.loads(question.body), option=orjson.OPT_SORT_KEYS)
     except orjson.JSONDecodeError:
         body = question.body
-    parts = [question.route.encode(), orjson.dumps(sorted(question.params)), body or b""]
+    parts = [standing.encode(), question.route.encode(), orjson.dumps(sorted(question.params)), body or b""]
     return hashlib.sha256(b"\n".join(parts)).digest()
