@@ -33,6 +33,7 @@ from ai_service.settings import Settings
 from ai_service.solar import router as solar
 
 BACKEND_TIMEOUT_S = 2.0
+WEATHER_TIMEOUT_S = 1.0  # less than who asks will wait: an answer without weather is better than none
 SOLVED_AT_ONCE = 2
 
 
@@ -70,7 +71,7 @@ def create_app(
         beside = [asyncio.create_task(models.keep_up()), asyncio.create_task(asyncio.to_thread(warm_up))]
         state.market = Market(state.forecasts)
         state.weather_http = httpx.AsyncClient(
-            base_url=settings.weather_url, timeout=BACKEND_TIMEOUT_S, transport=weather
+            base_url=settings.weather_url, timeout=WEATHER_TIMEOUT_S, transport=weather
         )
         state.price_rule = settings.price_rule()
         state.solving = asyncio.Semaphore(SOLVED_AT_ONCE)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import httpx
+import orjson
 import structlog
 from fastapi import APIRouter, Query, Request, Response
 
@@ -88,11 +89,12 @@ async def _weather(request: Request, lat: float, lon: float) -> Forecast | None:
         answer: httpx.Response = await state.weather_http.get(
             "/data/2.5/forecast", params=place | {"appid": key.get_secret_value()}
         )
+        read_forecast(answer.json())  # an error is not kept
         return answer.content
 
     try:
         body = await state.cache.answer("weather", place, ttl_s=state.settings.cache_weather_s, compute=fetch)
-        return read_forecast(httpx.Response(200, content=body).json())
+        return read_forecast(orjson.loads(body))
     except (httpx.HTTPError, WeatherUnusable, ValueError) as error:
         log.warning("weather.unusable", error=str(error).replace(key.get_secret_value(), "…"))
         return None

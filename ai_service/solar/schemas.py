@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from ai_service.envelope import ApiModel
 from ai_service.errors import Invalid
-from ai_service.houses import House
+from ai_service.houses import RESOLUTIONS, House
 from ai_service.solar.physics import Site, usual_tilt
 from ai_service.solar.service import SolarForecast
 
@@ -36,7 +36,7 @@ class SolarQuery(ApiModel):
     tilt: Annotated[float, Field(ge=0, le=90, allow_inf_nan=False)] | None = None
     azimuth: Annotated[float, Field(ge=0, le=360, allow_inf_nan=False)] | None = None
     hours: Annotated[int, Field(ge=1, le=168)] = 48
-    step_minutes: Annotated[int, Field(ge=15, le=60, multiple_of=15)] = 60
+    step_minutes: Annotated[int, Field(description="15, 30 or 60")] = 60
 
     @model_validator(mode="after")
     def _names_a_system(self) -> Self:
@@ -45,6 +45,8 @@ class SolarQuery(ApiModel):
             raise ValueError("a house has its own lat, lon and capacityKwp: leave them out")
         if self.house_id is None and any(value is None for value in place):
             raise ValueError("give lat, lon and capacityKwp, or houseId")
+        if self.step_minutes * 60 not in RESOLUTIONS:
+            raise ValueError("stepMinutes is 15, 30 or 60")
         return self
 
     def site(self, house: House | None) -> Site:

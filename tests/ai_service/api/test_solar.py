@@ -3,8 +3,14 @@
 
 from uuid import uuid4
 
+import httpx
 import pytest
 from sqlalchemy import text
+
+from ai_service.app import create_app
+from ai_service.settings import Settings
+from backend.core.clock import utc_now
+from tests.ai_service.conftest import BACKEND, PERSON, Wire
 
 ROOF = {"lat": 38.58, "lon": -121.49, "capacityKwp": 5}
 
@@ -35,6 +41,8 @@ async def test_solar_forecast__a_roof__has_a_value_per_step_within_its_capacity(
         {"hours": 0},
         {"hours": 10_000},
         {"stepMinutes": 7},
+        {"stepMinutes": 20},
+        {"stepMinutes": 45},
         {"tilt": 91},
         {"surprise": 1},
         {"houseId": "01912f6c-0000-7000-8000-000000000001"},
@@ -88,3 +96,32 @@ async def test_solar_forecast__house_that_is_not_there_or_has_no_panels__is_refu
         (422, "solar.no_panels"),
         (404, "forecast.house_unknown"),
     ]
+
+
+async def test_solar_forecast__weather_away_once__is_asked_again_for_the_next_answer(redis_url, client, app):
+    asked = []
+
+    async def weather(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params["appid"])
+        if len(asked) == 1:
+            return httpx.Response(500, json={"cod": "500", "message": "later"})
+        now = int(utc_now().timestamp())
+        steps = [{"dt": now + hour * 3600, "clouds": {"all": 10}, "main": {"temp": 290}} for hour in range(0, 48, 3)]
+        return httpx.Response(200, json={"cod": "200", "list": steps})
+
+    registered = await client.post("/api/auth/register", json=PERSON)
+    user = {"Authorization": f"Bearer {registered.json()['data']['accessToken']}"}
+    settings = Settings(redis_url=redis_url, backend_url=BACKEND, issuer=BACKEND, weather_key="secret")
+    service = create_app(settings, backend=Wire(app), weather=httpx.MockTransport(weather))
+    async with service.router.lifespan_context(service):
+        transport = httpx.ASGITransport(app=service)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as http:
+            first, second, third = [
+                (await http.get("/api/solar-forecast", params=ROOF | {"hours": hours}, headers=user)).json()["data"]
+                for hours in (24, 25, 26)
+            ]
+
+    assert "no weather forecast" in first["findings"]
+    assert "weather" in second["basis"]
+    assert "weather" in third["basis"]
+    assert asked == ["secret", "secret"]
