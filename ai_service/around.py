@@ -34,7 +34,7 @@ FEATURES = {
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
 REQUESTS = Histogram("gridx_ai_request_seconds", "Time to answer", ("method", "route", "status"), buckets=BUCKETS)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_HTTP_CODES = {404: "request.not_found", 405: "request.method_not_allowed"}
+_HTTP_CODES = {400: "request.malformed", 404: "request.not_found", 405: "request.method_not_allowed"}
 
 
 class FeatureOff(NotFound):

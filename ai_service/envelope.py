@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The project's one shape of JSON answers under /api. `backend` has its own copy; a test holds the two together."""
 
+import json
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +25,11 @@ def envelope(data: Any, *, request_id: str, error: dict[str, Any] | None = None)
     """The answer's bytes; `data` may be JSON that is serialised already (orjson.Fragment)."""
     meta: dict[str, Any] = {"version": VERSION, "requestId": request_id}
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return orjson.dumps({"data": data, "error": error, "timestamp": now, "meta": meta})
+    whole = {"data": data, "error": error, "timestamp": now, "meta": meta}
+    try:
+        return orjson.dumps(whole)
+    except orjson.JSONEncodeError:  # a refusal repeats what was asked: an integer may be beyond 64 bits
+        return json.dumps(whole).encode()
 
 
 class EnvelopeRoute(APIRoute):

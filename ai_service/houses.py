@@ -226,8 +226,9 @@ class Houses:
         *,
         timeout_s: float = TIMEOUT_S,
     ) -> dict[str, Any]:
+        given = httpx.Headers(dict(headers), encoding="latin-1")  # as they came
         try:
-            answer = await self._http.get(path, params=dict(params), headers=dict(headers), timeout=timeout_s)
+            answer = await self._http.get(path, params=dict(params), headers=given, timeout=timeout_s)
         except httpx.HTTPError as error:
             raise BackendAway(asked=path.rsplit("/", 1)[0]) from error
         if answer.status_code == 200:

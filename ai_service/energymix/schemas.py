@@ -21,7 +21,11 @@ Name = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[\w .:-]+$")
 Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Price = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Efficiency = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Efficiency = Annotated[float, Field(ge=0.001, le=1, allow_inf_nan=False)]
+# Of a list of a million wrong values the first is reason enough, and cheap to find
+Amounts = Annotated[list[Amount], Field(fail_fast=True)]
+Prices = Annotated[list[Price], Field(fail_fast=True)]
+Shares = Annotated[list[Share], Field(fail_fast=True)]
 EXAMPLE: dict[str, Any] = {
     "demandKw": [3.0, 4.5, 2.0],
     "sources": [
@@ -39,10 +43,10 @@ class SourceIn(ApiModel):
 
     name: Name
     capacity_kw: Amount
-    availability: Share | list[Share] = 1.0
+    availability: Share | Shares = 1.0
     minimum_kw: Amount = 0.0
-    cost_per_kwh: Price | list[Price]
-    carbon_g_per_kwh: Amount | list[Amount]
+    cost_per_kwh: Price | Prices
+    carbon_g_per_kwh: Amount | Amounts
     ramp_up_kw_per_hour: Amount | None = None
     ramp_down_kw_per_hour: Amount | None = None
     limit_kwh: Amount | None = Field(default=None, description="most energy over all steps")
@@ -51,9 +55,9 @@ class SourceIn(ApiModel):
 class ImportIn(ApiModel):
     """What may be bought from the grid."""
 
-    limit_kw: Amount | list[Amount]
-    cost_per_kwh: Price | list[Price]
-    carbon_g_per_kwh: Amount | list[Amount]
+    limit_kw: Amount | Amounts
+    cost_per_kwh: Price | Prices
+    carbon_g_per_kwh: Amount | Amounts
     limit_kwh: Amount | None = Field(default=None, description="most energy over all steps")
 
 
@@ -83,7 +87,7 @@ class MixIn(ApiModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
-    demand_kw: list[Amount] = Field(min_length=1, max_length=MAX_STEPS)
+    demand_kw: Amounts = Field(min_length=1, max_length=MAX_STEPS)
     step_minutes: Annotated[int, Field(ge=5, le=1_440)] = 60
     sources: list[SourceIn] = Field(default_factory=list, max_length=MAX_SOURCES)
     imports: ImportIn | None = None

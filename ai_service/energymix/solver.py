@@ -8,7 +8,7 @@ from typing import Any
 import highspy
 import numpy as np
 
-from ai_service.energymix.program import INFINITY, Program
+from ai_service.energymix.program import Program
 from ai_service.energymix.types import Floats
 
 SIMPLEX_STEPS = 2_000  # longer problems start with an interior point, measured 3 times faster on a year of hours
@@ -95,8 +95,3 @@ def _model(program: Program) -> highspy.HighsLp:
     model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     model.a_matrix_.start_, model.a_matrix_.index_, model.a_matrix_.value_ = program.matrix()
     return model
-
-
-def free(count: int) -> tuple[Floats, Floats]:
-    """Bounds that bind nothing."""
-    return np.full(count, -INFINITY), np.full(count, INFINITY)

@@ -208,6 +208,8 @@ async def test_energy_mix__impossible__names_the_conflict(ai):
         {"sources": [{"name": "a", "capacityKw": 1, "availability": [1, 1], "costPerKwh": 1, "carbonGPerKwh": 1}]},
         {"sources": [{"name": "a", "capacityKw": -1, "costPerKwh": 1, "carbonGPerKwh": 1}]},
         {"storages": [{"name": "b", "capacityKwh": 1, "chargeKw": 1, "dischargeKw": 1, "initialKwh": 2}]},
+        {"imports": {"limitKw": 1, "costPerKwh": ["x"] * 1000, "carbonGPerKwh": 1}},
+        {"storages": [{"name": "b", "capacityKwh": 1, "chargeKw": 1, "dischargeKw": 1, "chargeEfficiency": 1e-300}]},
         {"surprise": 1},
         {},
     ],
@@ -216,6 +218,30 @@ async def test_energy_mix__input_that_does_not_hold__is_invalid(ai, change):
     answer = await ai.post("/api/energy-mix", {"demandKw": [1]} | change)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "request.invalid")
+    assert len(answer.json()["error"]["details"]["problems"]) <= 2  # the first of a thousand wrong values is enough
+
+
+async def test_refusal__of_an_integer_beyond_64_bits__repeats_it(ai, town):
+    answer = await ai.post("/api/price", {"communityId": str(town.org_id), "horizonHours": 10**40})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "forecast.horizon_invalid")
+    assert answer.json()["error"]["details"] == {"hours": 10**40}
+
+
+async def test_body__number_of_too_many_digits__is_malformed(ai):
+    headers = ai.user | {"content-type": "application/json"}
+
+    answer = await ai.http.post("/api/price", content=b'{"demandKwh": %s}' % (b"9" * 5_000), headers=headers)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "request.malformed")
+
+
+async def test_houses__organisation_header_that_is_none__is_refused_as_the_backend_does(ai, town):
+    strange = httpx.Headers(ai.user | {"X-Org-Id": "é"}, encoding="latin-1")
+
+    answer = await ai.http.post("/api/price", json={"communityId": str(town.org_id)}, headers=strange)
+
+    assert 400 <= answer.status_code < 500
 
 
 async def test_metrics__after_requests__count_them_by_route(ai):
