@@ -115,7 +115,9 @@ async def _open(app: FastAPI, settings: Settings) -> None:
     state = app.state
     configure_logging("api", settings.log_level)
     configure_tracing("api", settings.otlp_endpoint)
-    state.db = Database(settings.database_url, pool_size=settings.database_pool_size)
+    state.db = Database(
+        settings.database_url, pool_size=settings.database_pool_size, statement_timeout_s=settings.statement_timeout_s
+    )
     state.service_db = Database(settings.database_service_url, pool_size=settings.database_pool_size)
     observe_database(state.db, "gridx_api")
     observe_database(state.service_db, "gridx_service")

@@ -39,6 +39,13 @@ class DatabaseAway(Unavailable):
         return cls(told + "Look at what is there before you repeat it", **_UNKNOWN)
 
 
+class StatementTooLong(Unavailable):
+    """PostgreSQL stopped a statement that took longer than `GRIDX_STATEMENT_TIMEOUT_S`; it changed nothing."""
+
+    code = "database.statement_too_long"
+    title = "The database took too long for this and stopped; ask for less at once, or try again later"
+
+
 class TextNotStorable(Invalid):
     """A text of the request holds NUL, which PostgreSQL does not take."""
 
@@ -62,6 +69,7 @@ def refusal_response(refusal: Refusal, request_id: str) -> Response:
 
 
 _NOT_STORABLE = ("22021", "22P05")  # NUL as text, and as \u0000 within JSON
+_STOPPED = "57014"  # statement_timeout
 _DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
@@ -110,8 +118,12 @@ def install(app: FastAPI) -> None:
 
 
 async def _database_error(request: Request, error: Exception) -> Response:
-    if getattr(getattr(error, "orig", error), "sqlstate", None) in _NOT_STORABLE:
+    sqlstate = getattr(getattr(error, "orig", error), "sqlstate", None)
+    if sqlstate in _NOT_STORABLE:
         return refusal_response(TextNotStorable(), request.state.request_id)
+    if sqlstate == _STOPPED:
+        log.warning("database.statement_too_long", error=str(error))
+        return refusal_response(StatementTooLong(), request.state.request_id)
     if isinstance(error, asyncpg.PostgresError):
         lost = _is_lost(error)
     else:

@@ -2,6 +2,7 @@
 """PostgreSQL: one pool a process, transactions that know who acts, and direct connections for locks and LISTEN."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
@@ -17,6 +18,24 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 UtcDateTime = DateTime(timezone=True)
 CONNECT_TIMEOUT_S = 2
+LOST_AFTER_S = 30
+"""So long a peer may leave data unacknowledged, or a silent one its probes: then the connection counts as broken."""
+_PROBE_AFTER_S, _PROBE_EVERY_S, _PROBES = 15, 5, 3
+_CLIENT_SIDE = {
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE): 1,
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE): _PROBE_AFTER_S,
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL): _PROBE_EVERY_S,
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT): _PROBES,
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT): LOST_AFTER_S * 1000,
+}
+_SERVER_SIDE = {
+    "timezone": "UTC",
+    "application_name": "gridx",
+    "tcp_keepalives_idle": str(_PROBE_AFTER_S),
+    "tcp_keepalives_interval": str(_PROBE_EVERY_S),
+    "tcp_keepalives_count": str(_PROBES),
+    "tcp_user_timeout": str(LOST_AFTER_S * 1000),
+}
 FREE_TIMEOUT_S = 5  # a burst waits for a free connection; longer would only make a queue that nobody waits out
 
 
@@ -29,6 +48,21 @@ class Actor:
     org_role: str | None = None
 
 
+class _Probed(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
+    """A connection whose end is noticed although the peer said nothing: both sides probe each other."""
+
+    __slots__ = ()
+
+    def __init__(self, protocol: Any, transport: asyncio.Transport, *rest: Any) -> None:
+        super().__init__(protocol, transport, *rest)
+        carrier = transport.get_extra_info("socket")
+        if carrier is None or carrier.family not in (socket.AF_INET, socket.AF_INET6):
+            return  # a Unix socket has no peer that could be cut off
+        with socket.fromfd(carrier.fileno(), carrier.family, carrier.type) as same:  # uvloop's own takes no options
+            for (level, option), value in _CLIENT_SIDE.items():
+                same.setsockopt(level, option, value)
+
+
 class Session(AsyncSession):
     """SQLModel's session, whose `execute` is SQLAlchemy's own: plain SQL is no mistake here."""
 
@@ -39,16 +73,20 @@ class Database:
     """A pool of connections as one PostgreSQL role.
 
     `begin` opens one transaction and commits it at the end of the block, or rolls back when the block raises. `read`
-    is for what everybody may see: one statement, no transaction around it.
+    is for what everybody may see: one statement, no transaction around it. `statement_timeout_s` ends statements of the
+    pool that take longer (SQLSTATE 57014); None lets them run.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+    def __init__(self, url: str, *, pool_size: int = 20, statement_timeout_s: float | None = None) -> None:
         self.dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self.watch_read: Callable[[str], AbstractContextManager[None]] = lambda statement: nullcontext()
         self.holding = asyncio.Semaphore(max(1, pool_size // 4))
         """Taken by who holds a transaction open while others are needed, so that some connections are always free."""
         self._reading = max(1, pool_size // 4)
         self._readers: asyncpg.Pool | None = None
+        self._settings = dict(_SERVER_SIDE)
+        if statement_timeout_s is not None:
+            self._settings["statement_timeout"] = str(round(statement_timeout_s * 1000))
         self._opening = asyncio.Lock()
         self.engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
@@ -59,7 +97,8 @@ class Database:
             pool_pre_ping=False,
             connect_args={
                 "timeout": CONNECT_TIMEOUT_S,
-                "server_settings": {"timezone": "UTC", "application_name": "gridx"},
+                "server_settings": self._settings,
+                "connection_class": _Probed,
             },
         )
 
@@ -99,12 +138,15 @@ class Database:
             max_inactive_connection_lifetime=30,
             timeout=CONNECT_TIMEOUT_S,
             reset=keep,
-            server_settings={"timezone": "UTC", "application_name": "gridx", "default_transaction_read_only": "on"},
+            server_settings=self._settings | {"default_transaction_read_only": "on"},
+            connection_class=_Probed,
         )
 
     async def connect_direct(self) -> asyncpg.Connection:
         """A connection outside the pool, for session locks and LISTEN; the caller closes it."""
-        return await asyncpg.connect(self.dsn, timeout=CONNECT_TIMEOUT_S)
+        return await asyncpg.connect(
+            self.dsn, timeout=CONNECT_TIMEOUT_S, server_settings=_SERVER_SIDE, connection_class=_Probed
+        )
 
     async def close(self) -> None:
         """Close every connection of the pool."""

@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     database_service_url: str = Field(description="PostgreSQL as gridx_service")
     database_audit_url: str = Field(description="PostgreSQL as gridx_audit")
     database_pool_size: int = 20
+    statement_timeout_s: float = Field(default=60.0, gt=0, description="longest statement of a request as gridx_api")
     redis_url: str = Field(validation_alias="REDIS_URL")
     rpc_url: CommaList = Field(validation_alias="RPC_URL", description="one or more nodes, comma separated")
     ai_service_url: str | None = Field(default=None, validation_alias="AI_SERVICE_URL")

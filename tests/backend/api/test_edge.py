@@ -149,6 +149,16 @@ async def test_any_route__connection_lost_at_commit__says_what_may_have_happened
     assert "same Idempotency-Key" in errors[1]["message"]
 
 
+async def test_any_route__statement_too_long__is_unavailable_by_its_name(site: Site, owner_db: Database) -> None:
+    async with owner_db.begin() as session:
+        await session.execute(text("LOCK TABLE emission_factors IN ACCESS EXCLUSIVE MODE"))
+        await site.app.state.db.close()
+        site.app.state.db = Database(site.app.state.settings.database_url, statement_timeout_s=0.05)
+        answer = await site.client.get("/api/emission-factors")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "database.statement_too_long")
+
+
 async def test_get__over_the_limit__is_told_to_wait(site: Site) -> None:
     from backend.core.limits import Limiter
 

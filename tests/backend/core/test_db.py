@@ -2,10 +2,15 @@
 """Single reads outside a transaction: they see what is public, write nothing, and never queue for ever."""
 
 import asyncio
+import socket
 
 import asyncpg
 import pytest
+import uvloop
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from backend.core.db import Database, raw
 
 
 async def test_read__a_statement_that_writes__is_refused_by_the_database(service_db):
@@ -28,6 +33,53 @@ async def test_read__many_at_once__share_a_few_connections(service_db):
 
     assert [row[0]["n"] for row in rows] == list(range(40))
     assert len({row[0]["pid"] for row in rows}) <= 5
+
+
+async def test_any_statement__longer_than_the_pool_allows__is_stopped(databases):
+    pool = Database(databases.api, pool_size=4, statement_timeout_s=0.05)
+
+    with pytest.raises(asyncpg.QueryCanceledError):
+        await pool.read("SELECT pg_sleep(60)")
+    with pytest.raises(DBAPIError, match="statement timeout"):
+        async with pool.begin() as session:
+            await session.execute(text("SELECT pg_sleep(60)"))
+    async with pool.begin() as session:
+        await session.execute(text("SET LOCAL statement_timeout = 0"))
+        slept = await session.scalar(text("SELECT pg_sleep(0.1)::text"))
+
+    await pool.close()
+    assert slept == ""
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_connection__of_any_kind__both_sides_notice_a_peer_that_is_gone(databases, loop):
+    async def options():
+        pool = Database(databases.api, pool_size=4)
+        direct = await pool.connect_direct()
+        asked = "SELECT current_setting('tcp_user_timeout'), current_setting('tcp_keepalives_idle')"
+        server = [tuple(await direct.fetchrow(asked)), tuple((await pool.read(asked))[0])]
+        async with pool.begin() as session:
+            server.append(tuple((await session.execute(text(asked))).one()))
+            client = [_client_side(direct), _client_side(await raw(session))]
+        await direct.close()
+        await pool.close()
+        return server, client
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        server, client = runner.run(options())
+
+    assert server == [("30000", "15")] * 3
+    assert client == [(1, 15, 30_000)] * 2
+
+
+def _client_side(connection):
+    carrier = connection._transport.get_extra_info("socket")
+    with socket.fromfd(carrier.fileno(), carrier.family, carrier.type) as same:
+        return (
+            same.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+            same.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+            same.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
+        )
 
 
 async def test_read__the_connection_was_ended_by_the_server__takes_a_new_one(service_db, databases, cluster):
