@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks the AI service over HTTP: two seconds in all, one more try, a circuit breaker. Every question is idempotent."""
+"""Asks the AI service over HTTP: two seconds in all, one more try, a circuit breaker. Every question is idempotent.
+
+Each route has a breaker of its own: whoever asks for energy mixes that take too long keeps nobody from forecasts.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -47,14 +50,15 @@ class AiClient:
     """One per process. Without an address it is always away."""
 
     def __init__(self, address: str | None, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self.breaker = Breaker()
+        self._breakers = {route: Breaker() for route in PATHS}
         self._http: httpx.AsyncClient | None = None
         if address is not None:
             self._http = httpx.AsyncClient(base_url=address, timeout=TIMEOUT_S, transport=transport)
 
     async def ask(self, question: Question, headers: Mapping[str, str]) -> bytes:
         """The JSON of the answer's data. Raises PassedOn for its refusals and Away when nothing usable came."""
-        if self._http is None or not self.breaker.may_try(monotonic()):
+        breaker = self._breakers[question.route]
+        if self._http is None or not breaker.may_try(monotonic()):
             CALLS.labels(question.route, "not tried").inc()
             raise Away
         try:
@@ -62,17 +66,21 @@ class AiClient:
                 answer = await self._send(self._http, question, headers)
             found = _read(answer)
         except (httpx.HTTPError, TimeoutError, Away) as error:
-            self.breaker.failed(monotonic())
+            breaker.failed(monotonic())
             CALLS.labels(question.route, "away").inc()
             log.warning("ai.away", route=question.route, error=repr(error)[:200])
             raise Away from error
         except PassedOn:
-            self.breaker.succeeded()
+            breaker.succeeded()
             CALLS.labels(question.route, "refused").inc()
             raise
-        self.breaker.succeeded()
+        breaker.succeeded()
         CALLS.labels(question.route, "answered").inc()
         return found
+
+    def retry_after_s(self, route: str) -> int:
+        """Whole seconds after which asking a route of PATHS makes sense; at least 1."""
+        return self._breakers[route].retry_after_s(monotonic())
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -81,7 +89,9 @@ class AiClient:
 
     async def _send(self, http: httpx.AsyncClient, question: Question, headers: Mapping[str, str]) -> httpx.Response:
         method = "GET" if question.body is None else "POST"
-        sent = dict(headers) | ({} if question.body is None else {"Content-Type": "application/json"})
+        sent = httpx.Headers(dict(headers), encoding="latin-1")  # as they came
+        if question.body is not None:
+            sent["Content-Type"] = "application/json"
         for attempt in range(1, TRIES + 1):
             try:
                 answer = await http.request(

@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from time import monotonic
 from uuid import UUID
 
 import orjson
@@ -65,7 +64,7 @@ class Forecasts:
             async with db.begin(actor) as session:
                 kept = await queries.find(session, user_id=user_id, question=key)
             if kept is None:
-                raise AiAway(retry_after_s=self.client.breaker.retry_after_s(monotonic())) from None
+                raise AiAway(retry_after_s=self.client.retry_after_s(question.route)) from None
             return Answer(kept[0], kept[1], stale=True)
         last = self._stored.get((user_id, key))
         if len(found) <= LARGEST and (last is None or now - last >= STORED_EVERY):

@@ -230,6 +230,25 @@ async def test_ask__away_again_and_again__stops_asking(client, wire, headers):
     assert 5 <= int(answer.headers["retry-after"]) <= 10
 
 
+async def test_ask__energy_mixes_that_take_too_long__keep_nobody_from_prices(client, wire, headers):
+    wire.instead += [httpx.Response(503, json={})] * 10  # each is tried twice
+    for _ in range(5):
+        await client.post("/api/ai/energy-mix", json=IMPOSSIBLE, headers=headers)
+    refused = await client.post("/api/ai/energy-mix", json=IMPOSSIBLE, headers=headers)
+
+    answer = await ask(client, headers)
+
+    assert (refused.status_code, answer.status_code) == (503, 200)
+
+
+async def test_ask__header_that_is_no_ascii__reaches_the_service_as_it_came(client, wire, headers):
+    strange = httpx.Headers(headers | {"X-Org-Id": "é"}, encoding="latin-1")
+
+    answer = await client.get("/api/ai/solar-forecast", params={"houseId": str(uuid4())}, headers=strange)
+
+    assert answer.status_code == 404
+
+
 def test_digest__fields_in_another_order__is_the_same_question():
     one, other = Question("price", body=b'{"a": 1, "b": 2}'), Question("price", body=b'{"b":2,"a":1}')
 
