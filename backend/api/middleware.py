@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 DEFAULT_BODY = 1 << 20
 BODY_LIMITS = {"/api/energy-production/uploads": 50 << 20, "/api/energy-production": 4 << 20}
+SIGNING_IN, SIGN_IN_BODY = "/api/auth/", 64 << 10  # nobody is known yet, and naming each wrong field takes time
 LIMITED = "/api/"  # beside it: probes, public keys and the files of the web app
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -132,7 +133,8 @@ class _Bounded:
 
     def __init__(self, request: Request, receive: Receive) -> None:
         self._receive = receive
-        self._bound = BODY_LIMITS.get(request.url.path, DEFAULT_BODY)
+        path = request.url.path
+        self._bound = SIGN_IN_BODY if path.startswith(SIGNING_IN) else BODY_LIMITS.get(path, DEFAULT_BODY)
         self._declared = request.headers.get("content-length", "0")
         self._seen = 0
         self.exceeded = False
