@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the market refuses."""
 
-from backend.core.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
+from backend.core.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge, TooMany
 
 
 class LogNotStorable(Invalid):
@@ -30,6 +30,13 @@ class UnknownParty(Invalid):
 
     code = "trade.unknown_party"
     title = "Seller and buyer must be users with a wallet"
+
+
+class TooManyUnknown(TooMany):
+    """The user waits for more transactions that no node knows than one person has under way."""
+
+    code = "trade.too_many_unknown"
+    title = "Too many of your posted transactions are unknown to the chain; post this one again once it is mined"
 
 
 class TradeReverted(Conflict):

@@ -28,7 +28,7 @@ from backend.market import facts as gathering
 from backend.market import queries, recorder, submissions
 from backend.market.claims import pick
 from backend.market.decoding import TRADE_LOGGED, decode_logged
-from backend.market.errors import LogNotStorable, NotOurEvent, TradeReverted, UnknownParty
+from backend.market.errors import LogNotStorable, NotOurEvent, TooManyUnknown, TradeReverted, UnknownParty
 from backend.market.submissions import Move, WalletHistory
 from backend.market.types import Claim, Ineligible, SubmissionState, TradeLogged, TradeStatus, TradeView
 
@@ -167,9 +167,13 @@ class Poster:
     ) -> list[_Waiting]:
         """Answer what is refused or pending; returns those whose trade is confirmed on chain."""
         moves, confirmed = [], []
+        unknown = [w for w in group if observations[w.claim.tx_hash].state is TxState.NOT_FOUND]
+        crowding = await self._crowding(unknown, now)
         for waiting in group:
             observation = observations[waiting.claim.tx_hash]
             move = judge(waiting, observation, wallets)
+            if observation.state is TxState.NOT_FOUND and waiting.claim.user_id in crowding:
+                move = _refuse(waiting, TooManyUnknown(retry_after_s=60, limit=submissions.MOST_UNKNOWN))
             if move is None:
                 confirmed.append(waiting)
                 continue
@@ -181,6 +185,12 @@ class Poster:
         for waiting in group:
             waiting.say()
         return confirmed
+
+    async def _crowding(self, unknown: Sequence[_Waiting], now: datetime) -> set[UUID]:
+        if not unknown:
+            return set()
+        async with self._db.begin() as session:
+            return await submissions.crowding(session, self._chain, [w.claim.user_id for w in unknown], now=now)
 
     async def _record(
         self, chain: Chain, confirmed: Sequence[_Waiting], observations: dict[bytes, Observation], now: datetime

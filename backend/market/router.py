@@ -22,6 +22,7 @@ from backend.market.errors import (
     NotAParty,
     NotOurEvent,
     SeveralTrades,
+    TooManyUnknown,
     TradeNotFound,
     TradeReverted,
     UnknownParty,
@@ -60,7 +61,15 @@ async def poster_of(request: Request) -> Poster:
     responses={
         202: {"model": TradeOut, "description": "Stored and pending; it is finished without the client"},
         **refusals(
-            *SIGNED_IN, NotAParty, UnknownParty, TradeReverted, NotOurEvent, ClaimMismatch, SeveralTrades, Unavailable
+            *SIGNED_IN,
+            NotAParty,
+            UnknownParty,
+            TradeReverted,
+            NotOurEvent,
+            ClaimMismatch,
+            SeveralTrades,
+            TooManyUnknown,
+            Unavailable,
         ),
     },
 )

@@ -3,7 +3,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -54,12 +54,24 @@ _REOPEN = """
 UPDATE trade_submissions SET state = 'SUBMITTED', depth = 0, updated_at = $3
 WHERE chain = $1 AND state = 'RECORDED' AND trade_id = ANY($2::bytea[])
 """
-OPEN = """
-SELECT id, tx_hash, state, sender, nonce, missing_since_block FROM trade_submissions
-WHERE chain = $1 AND state IN ('INTENT', 'SUBMITTED', 'MINED', 'REVERTED', 'DROPPED') AND updated_at <= $2
-    AND created_at > $3
-ORDER BY updated_at LIMIT $4
-"""
+_IS_OPEN = "chain = $1 AND state IN ('INTENT', 'SUBMITTED', 'MINED', 'REVERTED', 'DROPPED')"
+# Of a transaction that no node has shown; anybody can post such hashes.
+_NEVER_SEEN = "sender IS NULL AND trade_id IS NULL AND state NOT IN ('MINED', 'REVERTED')"
+# Those whose transaction was never seen have places of their own, and are looked at the less often the older they are.
+DUE = f"""
+(SELECT id, tx_hash, state, sender, nonce, missing_since_block FROM trade_submissions
+WHERE {_IS_OPEN} AND updated_at <= $2 AND created_at > $3 AND NOT ({_NEVER_SEEN}) ORDER BY updated_at LIMIT $4)
+UNION ALL
+(SELECT id, tx_hash, state, sender, nonce, missing_since_block FROM trade_submissions
+WHERE {_IS_OPEN} AND updated_at <= $2 AND created_at > $3 AND {_NEVER_SEEN}
+    AND updated_at <= $6::timestamptz - ($6::timestamptz - created_at) / 10 ORDER BY updated_at LIMIT $5)
+"""  # noqa: S608 built from constants
+_CROWDING = f"""
+SELECT user_id FROM trade_submissions WHERE {_IS_OPEN} AND {_NEVER_SEEN} AND user_id = ANY($2::uuid[])
+    AND created_at > $3 GROUP BY user_id HAVING count(*) > $4
+"""  # noqa: S608 built from constants
+MOST_UNKNOWN = 1_000
+GIVE_UP_AFTER = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +111,12 @@ async def store(session: AsyncSession, chain: Chain, claims: Sequence[Claim], *,
     rows = await sql.fetch(session, STORE_CLAIMS, chain.id, now, *map(list, zip(*columns, strict=True)))
     ids = {(row["user_id"], row["tx_hash"], row["event_id"]): row["id"] for row in rows}
     return [ids[key] for key in keys]
+
+
+async def crowding(session: AsyncSession, chain: Chain, users: Sequence[UUID], *, now: datetime) -> set[UUID]:
+    """Those of `users` with more than MOST_UNKNOWN waiting claims whose transactions no node has ever shown."""
+    rows = await sql.fetch(session, _CROWDING, chain.id, list(set(users)), now - GIVE_UP_AFTER, MOST_UNKNOWN)
+    return {row["user_id"] for row in rows}
 
 
 async def move(session: AsyncSession, moves: Sequence[Move], *, now: datetime) -> None:

@@ -19,8 +19,8 @@ from backend.market.types import SubmissionState
 log = structlog.get_logger()
 
 DROPPED_AFTER_BLOCKS = 12
-GIVE_UP_AFTER = timedelta(days=7)
 _AT_ONCE = 200
+_UNKNOWN_AT_ONCE = 50
 
 
 async def watch(db: Database, chain: Chain, observer: Observer, *, now: datetime, every: timedelta) -> int:
@@ -31,7 +31,9 @@ async def watch(db: Database, chain: Chain, observer: Observer, *, now: datetime
     another one with its nonce is final. Neither is an end: mined again, it is recorded like any other.
     """
     async with db.begin() as session:
-        rows = await sql.fetch(session, submissions.OPEN, chain.id, now - every, now - GIVE_UP_AFTER, _AT_ONCE)
+        since = now - submissions.GIVE_UP_AFTER
+        places = (_AT_ONCE, _UNKNOWN_AT_ONCE)
+        rows = await sql.fetch(session, submissions.DUE, chain.id, now - every, since, *places, now)
     if not rows:
         return 0
     observations = await observer.observe_many([row["tx_hash"] for row in rows])

@@ -11,7 +11,8 @@ import pytest
 
 from backend.chain.types import Observation
 from backend.core.clock import utc_now
-from backend.market import submissions
+from backend.market import submissions, watching
+from backend.market.errors import TooManyUnknown
 from backend.market.posting import Poster
 from backend.market.watching import watch
 from tests.backend.market.conftest import OPERATOR, Town
@@ -129,6 +130,45 @@ async def test_watch__claim_changed_after_it_was_tied_and_the_poster_died__is_ju
 
     assert tied == [("RECORDED", True)]
     assert await _states(town) == [("MISMATCHED", False)]
+
+
+async def test_post__more_unknown_transactions_than_one_person_has__is_refused_and_hurts_nobody(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submissions, "MOST_UNKNOWN", 3)
+    invented = [await town.post(1, 2, bytes([number]) * 32) for number in range(3)]
+
+    with pytest.raises(TooManyUnknown):
+        await town.post(1, 2, b"\x09" * 32)
+    other = await town.post(1, 3, b"\x09" * 32)
+    tx_hash = await _mined(town)
+    true = await town.post(1, 2, tx_hash)
+    await town.confirm()
+
+    assert [posted.trade for posted in (*invented, other, true)] == [None] * 5
+    states = await town.rows("SELECT state FROM trade_submissions ORDER BY id")
+    assert [row.state for row in states] == ["SUBMITTED"] * 3 + ["MISMATCHED", "SUBMITTED", "RECORDED"]
+
+
+async def test_watch__transactions_nobody_knows__have_few_places_and_are_looked_at_less_and_less(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_UNKNOWN_AT_ONCE", 2)
+    now = utc_now()
+    async with town.db.begin() as session:
+        claims = [town.claim(1, 2, bytes([number]) * 32) for number in range(3)]
+        await submissions.store(session, town.chain, claims, now=now - timedelta(hours=1))
+    tx_hash = await _mined(town)
+    await town.post(1, 2, tx_hash)
+    later = now + timedelta(minutes=1)
+
+    await watch(town.db, town.chain, town.poster.observer, now=now, every=AT_ONCE)
+    looked = await town.rows("SELECT count(*) AS n FROM trade_submissions WHERE updated_at = :now", now=now)
+    await watch(town.db, town.chain, town.poster.observer, now=later, every=AT_ONCE)
+    again = await town.rows("SELECT count(*) AS n FROM trade_submissions WHERE updated_at = :now", now=later)
+
+    assert looked[0].n == 3, "two that nobody knows, and the one that is mined"
+    assert again[0].n == 2, "the third that nobody knows, and the one that is mined"
 
 
 @pytest.mark.parametrize(("first", "last", "state"), [(2000, 9, "MISMATCHED"), (9, 2000, "RECORDED")])
