@@ -38,12 +38,6 @@ async def test_register__program__gets_both_tokens_in_the_body(api):
     assert "password" not in answer.text.lower()
 
 
-async def test_sign_in__thousands_of_fields__is_too_large_to_be_looked_at(api):
-    answer = await api.post("/api/auth/login", json={f"field{number}": 1 for number in range(10_000)})
-
-    assert code(answer) == (413, "request.too_large")
-
-
 async def test_register__email_in_other_spelling__is_taken(api):
     await api.post("/api/auth/register", json=PERSON)
 

@@ -72,6 +72,12 @@ async def test_post__not_json__is_malformed(site: Site) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "request.malformed")
 
 
+async def test_sign_in__thousands_of_fields__is_too_large_to_be_looked_at(site: Site) -> None:
+    answer = await site.client.post("/api/auth/login", json={f"field{number}": 1 for number in range(10_000)})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "request.too_large")
+
+
 async def test_post__body_of_100_mb__is_refused_unread(site: Site) -> None:
     sent = 0
 
