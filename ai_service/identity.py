@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic, time
@@ -213,7 +214,7 @@ class _MustBeSignedIn(SecurityBase):
             else:
                 caller = await identities.of_token(credential)
         except Unauthenticated:
-            await limiter.hit("anonymous", ip)
+            await limiter.hit("anonymous", counted_as(ip))
             raise
         if caller.scopes is not None and not READING & caller.scopes:
             raise ScopeMissing(needed=sorted(READING))
@@ -229,6 +230,16 @@ def client_ip(request: Request) -> str:
     while peer in trusted and hops:
         peer = hops.pop()
     return peer
+
+
+def counted_as(ip: str) -> str:
+    """Whom a limit counts an address as: of IPv6 the /64, which is one customer's."""
+    if ":" not in ip or "." in ip:  # IPv4, also written as IPv6
+        return ip
+    try:
+        return str(ipaddress.ip_network((int(ipaddress.IPv6Address(ip)), 64), strict=False))
+    except ValueError:
+        return ip
 
 
 def asker_of(request: Request) -> Asker:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backend.api.errors import refusal_response
 from backend.core.errors import Refusal, TooLarge
 from backend.core.ids import uuid7
-from backend.core.limits import Limiter, client_ip
+from backend.core.limits import Limiter, client_ip, counted_address
 from backend.core.observability import REQUESTS
 
 log = structlog.get_logger()
@@ -119,7 +119,7 @@ async def _count(request: HTTPConnection, user: str | None) -> None:
         return
     limiter: Limiter = request.app.state.limiter
     if user is None:
-        await limiter.hit("anonymous", client_ip(request))
+        await limiter.hit("anonymous", counted_address(client_ip(request)))
     else:
         await limiter.hit("user", user)
 

@@ -6,6 +6,7 @@ counted by one script here (backend/decisions/rate-limits.md). Without Redis req
 """
 
 import asyncio
+import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -116,10 +117,23 @@ def client_ip(request: HTTPConnection) -> str:
     return peer
 
 
+def counted_address(address: str) -> str:
+    """Whom to count a client's address as: one IPv6 customer has a whole /64, whose addresses change at will."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(known, ipaddress.IPv4Address):
+        return str(known)
+    if known.ipv4_mapped is not None:
+        return str(known.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(known), 64), strict=False))
+
+
 def limit(name: str) -> Callable[[Request], Awaitable[None]]:
     """A FastAPI dependency that counts the request by client address under the named limit."""
 
     async def dependency(request: Request) -> None:
-        await request.app.state.limiter.hit(name, client_ip(request))
+        await request.app.state.limiter.hit(name, counted_address(client_ip(request)))
 
     return dependency

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocketDisconnect
 from backend.accounts.service import PrincipalReader
 from backend.accounts.types import OrgRole
 from backend.core.errors import Refusal
-from backend.core.limits import client_ip
+from backend.core.limits import client_ip, counted_address
 from backend.live import metrics, queries
 from backend.live.client import GROWN_OLD, TALKATIVE, Client
 from backend.live.errors import HistoryAway, ServerUnfit, TicketInvalid, TicketNeeded, TooManySockets
@@ -81,7 +81,7 @@ class Gateway:
         ticket = await self.tickets.redeem(query["ticket"]) if query.get("ticket") else None
         if ticket is None and Topic.ORDERS in topics:
             raise TicketNeeded
-        address = client_ip(websocket)
+        address = counted_address(client_ip(websocket))
         if self.hub.count(address=address) >= self.limits.per_address:
             raise TooManySockets(limit=self.limits.per_address)
         if ticket is not None and self.hub.count_user(ticket.user_id) >= self.limits.per_user:

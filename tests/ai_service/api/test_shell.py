@@ -12,7 +12,7 @@ import backend.core.errors
 from ai_service.app import create_app
 from ai_service.cache import Cache
 from ai_service.errors import TooMany
-from ai_service.identity import INTROSPECTION_S
+from ai_service.identity import INTROSPECTION_S, counted_as
 from ai_service.limits import Limiter
 from ai_service.settings import Settings
 from tests.ai_service.conftest import made_key
@@ -269,3 +269,16 @@ async def test_features__switched_off__answer_nothing_and_the_others_go_on(redis
 def test_features__a_name_that_is_none__stops_the_start(redis_url):
     with pytest.raises(ValueError, match="weather"):
         create_app(Settings(redis_url=redis_url, features_off="weather"))
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.7", "::ffff:203.0.113.7"),
+        ("no:address", "no:address"),
+    ],
+)
+def test_counted_as__ipv6__is_the_network_of_one_customer(address, counted):
+    assert counted_as(address) == counted

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from backend.core.clock import utc_now
 from backend.core.db import Database
+from backend.core.limits import Limiter
 from backend.market import papers
 from tests.backend.api.conftest import Site
 
@@ -166,14 +167,24 @@ async def test_any_route__statement_too_long__is_unavailable_by_its_name(site: S
 
 
 async def test_get__over_the_limit__is_told_to_wait(site: Site) -> None:
-    from backend.core.limits import Limiter
-
     site.app.state.limiter = Limiter(site.app.state.redis, {"anonymous": "3/minute"})
 
     answers = [await site.client.get("/api/energy-trades") for _ in range(4)]
 
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+async def test_get__other_addresses_of_one_ipv6_network__share_the_limit(site: Site) -> None:
+    site.app.state.limiter = Limiter(site.app.state.redis, {"anonymous": "3/minute"})
+    site.app.state.trusted_proxies = frozenset({"127.0.0.1"})
+
+    answers = [
+        await site.client.get("/api/energy-trades", headers={"X-Forwarded-For": f"2001:db8:0:{network}::{host}"})
+        for network, host in ((1, 1), (1, 2), (1, 3), (1, 4), (2, 1))
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 200]
 
 
 async def test_file__while_it_is_made__other_requests_are_answered(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

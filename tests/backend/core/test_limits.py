@@ -8,7 +8,7 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from backend.core.errors import TooMany
-from backend.core.limits import Limiter, Rate, client_ip
+from backend.core.limits import Limiter, Rate, client_ip, counted_address
 from backend.core.redis import connect
 
 
@@ -70,3 +70,19 @@ def test_client_ip__forwarded__is_what_the_last_trusted_proxy_saw(peer: str, lin
     scope = {"type": "http", "client": (peer, 1), "headers": headers, "app": SimpleNamespace(state=state)}
 
     assert client_ip(HTTPConnection(scope)) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_counted_address__ipv6__is_the_network_of_one_customer(address: str, counted: str) -> None:
+    assert counted_address(address) == counted
