@@ -10,7 +10,7 @@ import click
 
 from scripts.runfile import FOLDER
 
-PARTS = ("chain", "postgres", "redis", "deployments", "beat-schedule", "run.json")
+PARTS = ("chain", "postgres", "redis", "models", "deployments", "beat-schedule", "run.json")
 
 
 def wipe(folder: Path) -> list[str]:

@@ -25,10 +25,17 @@ _DEFAULT_PORTS = {"api": 3001, "chain": 8545, "postgres": 54330, "redis": 63790,
 
 
 def ports() -> Ports:
-    """Ports to try first: GRIDX_API_PORT, …_CHAIN_PORT, …_POSTGRES_PORT, …_REDIS_PORT, …_AI_PORT, else the usual."""
-    chosen = {
-        name: int(os.environ.get(f"GRIDX_{name.upper()}_PORT") or usual) for name, usual in _DEFAULT_PORTS.items()
-    }
+    """Ports to try first: GRIDX_API_PORT, …_CHAIN_PORT, …_POSTGRES_PORT, …_REDIS_PORT, …_AI_PORT, else the usual.
+
+    Raises click.ClickException for a setting that is no port.
+    """
+    chosen = dict(_DEFAULT_PORTS)
+    for name in chosen:
+        setting = f"GRIDX_{name.upper()}_PORT"
+        if text := os.environ.get(setting):
+            if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**16):
+                raise click.ClickException(f"{setting} is {text!r}: a port is a number from 1 to 65535")
+            chosen[name] = int(text)
     return Ports(**chosen)
 
 
@@ -110,5 +117,5 @@ def up(folder: Path, reset_if_behind: bool) -> None:
             asyncio.run(_run(folder))
     except asyncio.CancelledError:
         click.echo("stopped")
-    except (StackRunning, SecretsMissing, ProcessFailed) as problem:
+    except (StackRunning, SecretsMissing, ProcessFailed, OSError) as problem:  # OSError: of the folder
         raise click.ClickException(str(problem)) from problem

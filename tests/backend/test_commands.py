@@ -49,3 +49,31 @@ def test_ask__the_database_is_away__says_so(said):
     nowhere = "postgresql://nobody:nothing@127.0.0.1:1/gridx"
 
     assert "Connect call failed" in said(dict.fromkeys(("DATABASE_URL", *URLS), nowhere) | {KEY: "11" * 32})
+
+
+@pytest.mark.parametrize("port", ["abc", "99999", "-1", "0"])
+def test_up__a_setting_that_is_no_port__is_named(port, monkeypatch, tmp_path):
+    monkeypatch.setenv("GRIDX_CHAIN_PORT", port)
+
+    result = CliRunner().invoke(cli, ["up", "--folder", str(tmp_path)])
+
+    assert (result.exit_code, list(tmp_path.iterdir())) == (1, [])
+    assert f"GRIDX_CHAIN_PORT is {port!r}" in result.output
+
+
+def test_up__folder_that_cannot_be_made__says_so(tmp_path):
+    (tmp_path / "file").touch()
+
+    result = CliRunner().invoke(cli, ["up", "--folder", str(tmp_path / "file" / "stack")])
+
+    assert result.exit_code == 1
+    assert "Not a directory" in result.output
+
+
+def test_reset__a_stack_that_trained__takes_the_models_files_with_their_register(tmp_path):
+    for part in ("postgres", "models", "logs"):
+        (tmp_path / part).mkdir()
+
+    CliRunner().invoke(cli, ["reset", "--yes", "--folder", str(tmp_path)], catch_exceptions=False)
+
+    assert {path.name for path in tmp_path.iterdir()} == {"logs", "lock"}
