@@ -32,6 +32,7 @@ class Desk:
     observer: Observer
     options: RelayerOptions
     causes: set[Stop] = field(default_factory=set)
+    refused_gas: int | None = None  # of the batch that balance or budget did not bear
     is_stopped: bool = True  # as far as we know: whoever worked before us may have stopped
 
     async def store(self, unsigned: Unsigned, matches: Sequence[UUID], now: datetime) -> Stored | None:

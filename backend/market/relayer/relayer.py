@@ -23,7 +23,7 @@ from backend.market.relayer.desk import Desk
 from backend.market.relayer.errors import SignerWithoutRole
 from backend.market.relayer.metrics import BALANCE
 from backend.market.relayer.node import Node
-from backend.market.relayer.sending import send_waiting, take_out_expired
+from backend.market.relayer.sending import could_send, send_waiting, take_out_expired
 from backend.market.relayer.signer import Signer
 from backend.market.relayer.skips import see_to_skips
 from backend.market.relayer.tending import Patience, tend
@@ -144,7 +144,7 @@ class Relayer:
         if desk.causes:
             return Outcome.STOPPED
         outcome = await send_waiting(desk, ground, now)
-        if not desk.causes:
+        if not desk.causes and desk.is_stopped and await could_send(desk, ground, now):
             await desk.resume()
         return outcome
 

@@ -7,6 +7,8 @@ import asyncio
 import signal
 from typing import Any
 
+import pytest
+
 from backend.chain import service as chains
 from backend.core.clock import utc_now
 from backend.market.relayer.encoding import SETTLER_ROLE
@@ -164,6 +166,36 @@ async def test_funds__gone_between_store_and_broadcast__the_stored_transaction_i
     assert (refused.state, "nsufficient funds" in refused.refused) == ("SIGNED", True)
     assert await trading.states() == ["FINAL"]
     assert [row.tx_hash for row in await trading.transactions()] == [refused.tx_hash]
+
+
+@pytest.mark.parametrize("cause", ["fees_too_high", "daily_budget", "low_balance"])
+async def test_stop__no_pair_waits_any_more__lasts_until_the_cause_is_gone(trading: Trading, cause: str) -> None:
+    if cause == "fees_too_high":
+        trading.set(max_fee_wei=GWEI)
+    elif cause == "daily_budget":
+        trading.set(daily_gas=50_000)
+    else:
+        trading.balance(10**16)
+        trading.set(min_balance_wei=0, min_priority_fee_wei=100 * GWEI)
+    paired = await trading.pair(1, 2)
+
+    for energy_wh in (1_000, 2_000):
+        stopped = await trading.relayer.step()
+        trading.cancel(paired.offer, 1)
+        await trading.town.confirm()
+        idle = [await trading.relayer.step() for _ in range(2)]
+        paired = await trading.pair(1, 2, energy_wh=energy_wh)
+        assert stopped is Outcome.STOPPED
+        assert Outcome.STOPPED not in idle
+    told = await trading.alerts()
+    trading.balance(5 * ETHER)
+    trading.set(max_fee_wei=2_000 * GWEI, daily_gas=None)
+    trading.cancel(paired.offer, 1)
+    await trading.town.confirm()
+    await trading.relayer.step()
+
+    assert told == [f"relayer_stopped {cause}"]
+    assert await trading.alerts() == [f"relayer_stopped {cause}", f"relayer_resumed {cause}"]
 
 
 async def test_budget__of_the_day_is_used__stops_until_the_next_day(trading: Trading) -> None:
