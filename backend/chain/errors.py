@@ -81,6 +81,20 @@ class TransactionUnknown(NotFound):
     title = "No such transaction is known"
 
 
+class BlocksNotFinal(Conflict):
+    """Only final blocks are read again; the follower gets to the others by itself."""
+
+    code = "chain.blocks_not_final"
+    title = "Only blocks between deployment and the last final one can be read again"
+
+
+class FinalBlockDiffers(Conflict):
+    """The node shows another block than the one that is final here."""
+
+    code = "chain.final_block_differs"
+    title = "The node contradicts what is final: ask another node, or find out with `gridx audit`"
+
+
 class ChainMismatch(Conflict):
     """The deployment contradicts the chain that is registered."""
 

@@ -82,7 +82,8 @@ async def check_history(db: Database, reader: Reader, *, now: datetime) -> tuple
         return HistoryCheck.DIFFERS, (
             f"At block {block} the contract has {theirs.count} history entries with head 0x{theirs.head.hex()}, the "
             f"stored logs give {ours.count} with head 0x{ours.head.hex()}. Logs were left out or altered. "
-            "Find out which with `gridx audit`; `gridx follower resume` goes on."
+            "Find out which with `gridx audit`; `gridx follower reread --from BLOCK` records what is missing, "
+            "`gridx follower resume` goes on."
         )
     async with db.begin() as session:
         values = {"history_block": block, "history_count": ours.count, "history_head": ours.head}

@@ -15,6 +15,8 @@ from backend.chain.observer import Observer
 from backend.chain.proofs import InclusionProof, build_proof
 from backend.chain.reader import Reader
 from backend.chain.recording import apply_logs, store_logs, take_recorder_lock
+from backend.chain.rereading import Reread
+from backend.chain.rereading import reread as _reread
 from backend.chain.rpc import RpcClient
 from backend.chain.safety import halt, resume
 from backend.chain.types import Chain, ChainStatus, Observation, Projector, StoredEvent
@@ -24,6 +26,7 @@ __all__ = [
     "Identity",
     "InclusionProof",
     "Likeness",
+    "Reread",
     "apply_logs",
     "chain_status",
     "find_chain",
@@ -34,6 +37,7 @@ __all__ = [
     "observe",
     "prove_log",
     "register_chain",
+    "reread",
     "resume",
     "retry_rejected",
     "store_logs",
@@ -155,6 +159,13 @@ async def prove_log(
     """Inclusion proof of a stored log; None: it was never observed. BlockSuperseded: its block lost."""
     event = await queries.find_event(session, chain.id, block_hash, log_index)
     return None if event is None else await build_proof(Reader(rpc, chain), event.log)
+
+
+async def reread(
+    db: Database, rpc: RpcClient, chain: Chain, projector: Projector, *, first: int, last: int | None, now: datetime
+) -> Reread:
+    """Read final blocks again and record what is missing; see `rereading.reread`."""
+    return await _reread(db, Reader(rpc, chain), projector, first=first, last=last, now=now)
 
 
 async def retry_rejected(db: Database, chain: Chain, projector: Projector, *, now: datetime, limit: int = 5000) -> int:

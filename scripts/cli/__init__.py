@@ -28,7 +28,7 @@ COMMANDS = {
     "up": Entry("Run the whole stack until Ctrl-C; data stay under .gridx/.", "scripts/stack.py", "scripts.cli.up:up"),
     "demo": Entry("A community's trading day, audited.", "scripts/demo/main.py", "scripts.cli.plain:demo"),
     "status": Entry("What runs, and how far the chain is followed.", "scripts/stack.py", "scripts.cli.status:status"),
-    "follower": Entry("The chain follower: status, resume, retry.", "scripts/stack.py", "scripts.cli.status:follower"),
+    "follower": Entry("The chain follower: status, resume, …", "scripts/stack.py", "scripts.cli.status:follower"),
     "relayer": Entry("Settlement on chain: status, new-key.", "scripts/cli/relayer.py", "scripts.cli.relayer:relayer"),
     "deploy": Entry("Deploy the contracts and record where.", "scripts/deploy.py", "scripts.cli.plain:deploy"),
     "audit": Entry("Rebuild everything from the chain and compare.", "backend/audit/cli.py", "scripts.cli.plain:audit"),

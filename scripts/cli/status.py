@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`gridx status`, `gridx follower status`, `resume` and `retry`: what runs, and how far the chain is followed."""
+"""`gridx status`, `gridx follower status`, `resume`, `retry` and `reread`: what runs, how far the chain is followed."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from backend.core.db import Database
 
 Result = TypeVar("Result")
+_COMPARED = {
+    "equal": "the contract's history is what the stored logs give; `gridx follower resume` ends a halt",
+    "nothing_new": "the contract's history was compared at this block before",
+    "no_state": "no node has the contract's history at this block; the follower compares it at the next final one",
+}
 _FOLLOWER = """
 SELECT c.id AS chain, c.network, c.chain_id, '0x' || encode(c.contract_address, 'hex') AS contract, c.epoch,
     k.next_block - 1 AS followed_block, k.head_block, k.final_block, k.head_block - k.next_block + 1 AS lag_blocks,
@@ -100,6 +105,36 @@ def follower_retry() -> None:
     projector = TradeProjector(OperatorKey.from_hex(setting("GRIDX_OPERATOR_KEY")))
     recorded = _with_chain(lambda db, chain: service.retry_rejected(db, chain, projector, now=utc_now()))
     click.echo(f"recorded now: {recorded}")
+
+
+@follower.command("reread")
+@click.option("--from", "first", type=int, required=True, help="first block")
+@click.option("--to", "last", type=int, help="last block; default: the last final one")
+def follower_reread(first: int, last: int | None) -> None:
+    """Read final blocks again and record what is missing; exit code 1 when the contract's history still differs."""
+    from backend.carbon.signing import OperatorKey
+    from backend.chain import service
+    from backend.chain.rpc import RpcClient
+    from backend.core.clock import utc_now
+    from backend.market.projection import TradeProjector
+
+    projector = TradeProjector(OperatorKey.from_hex(setting("GRIDX_OPERATOR_KEY")))
+    urls = [url.strip() for url in setting("RPC_URL").split(",") if url.strip()]
+
+    async def read(db: Database, chain: Chain) -> service.Reread:
+        async with RpcClient(urls) as rpc:
+            return await service.reread(db, rpc, chain, projector, first=first, last=last, now=utc_now())
+
+    done = _with_chain(read)
+    found = done.found
+    click.echo(f"blocks {done.first} to {done.last}: {found.logs} logs, {found.missing} of them were missing")
+    if found.rejected:
+        click.echo(f"not recorded for what they say: {found.rejected} (`gridx follower retry`)")
+    if found.surplus or found.altered:
+        click.echo(f"stored and not on the chain: {found.surplus}, stored otherwise: {found.altered} (`gridx audit`)")
+    if done.explanation:
+        raise click.ClickException(done.explanation)
+    click.echo(_COMPARED[done.history])
 
 
 def _with_chain(act: Callable[[Database, Chain], Awaitable[Result]]) -> Result:

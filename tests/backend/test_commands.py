@@ -10,6 +10,7 @@ ASKING = [
     ["follower", "status"],
     ["follower", "resume"],
     ["follower", "retry"],
+    ["follower", "reread", "--from", "0"],
     ["relayer", "status"],
     ["admin", "create", "--email", "ada@example.org", "--name", "Ada", "--password", "a long password"],
     ["market", "island-report", "--island", "00000000-0000-0000-0000-000000000005"],
@@ -48,7 +49,9 @@ def test_ask__without_an_address__names_the_setting(said, monkeypatch):
 def test_ask__the_database_is_away__says_so(said):
     nowhere = "postgresql://nobody:nothing@127.0.0.1:1/gridx"
 
-    assert "Connect call failed" in said(dict.fromkeys(("DATABASE_URL", *URLS), nowhere) | {KEY: "11" * 32})
+    assert "Connect call failed" in said(
+        dict.fromkeys(("DATABASE_URL", *URLS), nowhere) | {KEY: "11" * 32, "RPC_URL": "http://127.0.0.1:1"}
+    )
 
 
 @pytest.mark.parametrize("port", ["abc", "99999", "-1", "0"])

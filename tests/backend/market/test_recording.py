@@ -145,12 +145,7 @@ async def test_follower_retry__cause_is_mended__records_what_was_rejected(town: 
     def refuse(log):
         raise ValueError("a bug")
 
-    for name, value in (
-        ("DATABASE_URL", databases.api), ("GRIDX_DATABASE_SERVICE_URL", databases.service),
-        ("GRIDX_DATABASE_AUDIT_URL", databases.audit), ("GRIDX_OPERATOR_KEY", "07" * 32),
-    ):  # fmt: skip
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr("scripts.runfile.read", lambda folder=None: None)
+    _let_commands_ask(town, databases, monkeypatch)
     trade_id = town.stage.fill(1, 2, 2000)
     with monkeypatch.context() as bug:
         bug.setattr("backend.market.projection.decode_logged", refuse)
@@ -165,3 +160,36 @@ async def test_follower_retry__cause_is_mended__records_what_was_rejected(town: 
     assert (retried.exit_code, retried.output) == (0, "recorded now: 1\n")
     assert (await town.trade(trade_id)).status == "CONFIRMED"
     assert await town.wallet(2) == (grams(2000), 0)
+
+
+async def test_follower_reread__logs_were_never_read__records_them_and_ends_the_halt(
+    town: Town, databases, monkeypatch
+) -> None:
+    _let_commands_ask(town, databases, monkeypatch)
+    trade_id = town.stage.fill(1, 2, 2000)
+    with monkeypatch.context() as bug:
+        bug.setattr("backend.chain.reader.contract_logs", lambda receipts, header, address: ())
+        await town.confirm(8)
+    before = await asyncio.to_thread(CliRunner().invoke, follower, ["status"])
+    left_out = await town.trade(trade_id)
+
+    read = await asyncio.to_thread(CliRunner().invoke, follower, ["reread", "--from", "0"])
+    resumed = await asyncio.to_thread(CliRunner().invoke, follower, ["resume"])
+    await town.confirm(2)
+    after = await asyncio.to_thread(CliRunner().invoke, follower, ["status"])
+
+    assert (left_out, before.exit_code, "HALTED" in before.output) == (None, 1, True)
+    assert (read.exit_code, resumed.output) == (0, "the follower goes on\n"), read.output
+    assert "1 of them were missing" in read.output
+    assert (after.exit_code, (await town.trade(trade_id)).status) == (0, "FINAL")
+    assert await town.wallet(2) == (grams(2000), 0)
+
+
+def _let_commands_ask(town: Town, databases, monkeypatch) -> None:
+    for name, value in (
+        ("DATABASE_URL", databases.api), ("GRIDX_DATABASE_SERVICE_URL", databases.service),
+        ("GRIDX_DATABASE_AUDIT_URL", databases.audit), ("GRIDX_OPERATOR_KEY", "07" * 32),
+        ("RPC_URL", town.stage.anvil.rpc_url),
+    ):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("scripts.runfile.read", lambda folder=None: None)
