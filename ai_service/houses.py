@@ -190,8 +190,11 @@ class Houses:
         return seen
 
     async def public(self, path: str, params: Mapping[str, str], missing: Refusal) -> Any:
-        """What the backend tells everybody. Raises `missing`, BackendAway."""
-        return await self._get(path, {}, params, missing)
+        """What the backend tells everybody, asked by this service's key, which no limit of strangers counts.
+
+        Raises `missing`, BackendAway.
+        """
+        return await self._get(path, self._own or {}, params, missing)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -238,16 +241,17 @@ class Houses:
                     return dict(said)
             except (ValueError, KeyError, TypeError) as error:
                 raise BackendAway("The backend answered with something else") from error
+        # what this service's own key may not do is not the caller's fault
+        if self._own is not None and answer.status_code in (401, 403) and self._own.items() <= headers.items():
+            raise BackendAway("The key of this service is not accepted", setting="GRIDX_AI_SERVICE_KEY")
         _refuse(answer, missing)
         raise BackendAway(status=answer.status_code)
 
 
 def _refuse(answer: httpx.Response, missing: Refusal) -> None:
-    """Raise what fits a refusal of the backend. What this service's own key may not do is not the caller's fault."""
+    """Raise what fits a refusal of the backend."""
     if answer.status_code in (400, 404, 422):
         raise missing
-    if isinstance(missing, ReadingsClosed) and answer.status_code in (401, 403):
-        raise BackendAway("The key of this service is not accepted", setting="GRIDX_AI_SERVICE_KEY")
     if answer.status_code == 401:
         raise Unauthenticated
     if answer.status_code == 403:

@@ -9,6 +9,7 @@ import pytest
 
 from ai_service.houses import Readings
 from ai_service.market.service import netted
+from backend.core.limits import Limiter
 from backend.emissions import service as emissions
 from backend.emissions.types import Basis, FactorRow
 
@@ -74,6 +75,15 @@ async def test_analysis__of_a_community__names_hours_surplus_carbon_and_confiden
     assert datetime.fromisoformat(data["availableAt"])
     assert data["gridCarbon"] is None
     assert any("CAMX" in finding for finding in data["findings"])
+
+
+async def test_analysis__the_backend_counts_requests__those_of_this_service_are_not_counted(ai, app, market):
+    known_after = "5/hour"  # a key counts as a stranger until it was looked up once
+    app.state.limiter = Limiter(app.state.redis, {"anonymous": known_after, "user": "1/hour"})
+
+    status, told = await analysis(ai, market.org_id)
+
+    assert status == 200, told
 
 
 async def test_analysis__factor_of_the_region__makes_carbon_of_what_neighbours_do_not_cover(ai, market, service_db):
