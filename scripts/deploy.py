@@ -234,7 +234,8 @@ def _signers(network: Network, account: str | None, roles: Roles | None) -> tupl
         first = [ape.accounts.test_accounts[index] for index in range(5)]
         key = os.environ.get(settler.KEY)
         settles = settler.account_of(key) if key else str(first[4].address)
-        holders = roles or Roles(*(str(item.address) for item in first[:4]), settles)
+        admin, factor_keeper, registrar, pauser = (str(item.address) for item in first[:4])
+        holders = roles or Roles(admin, factor_keeper, registrar, pauser, settles)
         return (_account(account) if account else first[0]), holders
     if roles is None or account is None:
         raise DeploymentRefused(f"{network.name} needs --roles FILE and --account ALIAS")
@@ -292,7 +293,10 @@ def _roles_on_chain(record: Mapping[str, Any]) -> dict[str, Any]:
     """`roles` with the admin that the chain names, and the `pendingAdmin` of a begun hand-over."""
     contract = _contract(record["address"])
     pending, accept_after = contract.pendingDefaultAdmin()
-    found = {"roles": dict(record["roles"]) | {"admin": str(contract.defaultAdmin())}, "pendingAdmin": None}
+    found: dict[str, Any] = {
+        "roles": dict(record["roles"]) | {"admin": str(contract.defaultAdmin())},
+        "pendingAdmin": None,
+    }
     if int(pending, 16) != 0:
         found["pendingAdmin"] = {"address": str(pending), "acceptAfter": accept_after}
     for name, getter in ROLE_GETTERS.items():

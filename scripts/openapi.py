@@ -33,8 +33,8 @@ def document() -> str:
         database_audit_url=nowhere,
         redis_url="redis://127.0.0.1:1",
         rpc_url=("http://127.0.0.1:1",),
-        signing_key="",  # type: ignore[arg-type]
-        operator_key="",  # type: ignore[arg-type]
+        signing_key="",
+        operator_key="",
     )
     return json.dumps(create_app(settings).openapi(), sort_keys=True)
 

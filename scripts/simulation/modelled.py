@@ -103,4 +103,5 @@ def _load_wh(chance: np.random.Generator, yearly_kwh: float, intervals: int) -> 
     mean_wh = shape * yearly_kwh / PROFILE_YEAR_KWH * 1_000 * MINUTES / 60
     spread = 0.45
     noise = np.exp(spread * _lasting(chance, intervals, lasts=4) - spread * spread / 2)
-    return np.rint(mean_wh * noise).astype(np.int64)
+    drawn_wh: Series = np.rint(mean_wh * noise).astype(np.int64)
+    return drawn_wh

@@ -11,6 +11,7 @@ import inspect
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from crytic_compile import CryticCompile
 from crytic_compile.platform.solc_standard_json import SolcStandardJson
@@ -21,7 +22,7 @@ from slither.detectors.abstract_detector import AbstractDetector
 OURS = "contracts/"
 
 
-def analyse(source: dict[str, object], solc: str) -> Slither:
+def analyse(source: dict[str, Any], solc: str) -> Slither:
     """slither's view of the contracts, with every detector registered."""
     standard = SolcStandardJson()
     for name in source["sources"]:
