@@ -18,7 +18,7 @@ from ai_service.forecasting.types import Floats
 from ai_service.forecasts.engine import Forecast
 from ai_service.forecasts.service import Forecasts, OfTown, ceiling
 from ai_service.forecasts.town import Town
-from ai_service.houses import BackendAway, Community, Readings
+from ai_service.houses import BackendAway, Community, Quantity, Readings
 from ai_service.market import curve
 from ai_service.market.curve import Explanation, Tariffs
 
@@ -117,17 +117,21 @@ class Market:
     # -- inside ------------------------------------------------------------------------------------------------------
 
     async def _sides(self, community: Community, *, step_s: int, steps: int, now: datetime) -> tuple[Side, Side]:
-        """What houses will put into the community and take out of it; netted from their own use where not measured."""
-        asked = [self._forecasts.readings(community.id, one, step_s=step_s, now=now) for one in ("export", "import")]
-        sold, wanted = await asyncio.gather(*asked)
-        if not _any(sold) and not _any(wanted):
-            used, made = await asyncio.gather(
-                self._forecasts.readings(community.id, "consumption", step_s=step_s, now=now),
-                self._forecasts.readings(community.id, "production", step_s=step_s, now=now),
-            )
-            sold, wanted = netted(made, used), netted(used, made)
-        sides = [self._side(community, one, step_s=step_s, steps=steps, now=now) for one in (sold, wanted)]
-        supply, demand = await asyncio.gather(*sides)
+        """What houses will put into the community and take out of it; netted from their own use where too little of it
+        was measured."""
+
+        async def readings(quantity: Quantity) -> list[Readings]:
+            return await self._forecasts.readings(community.id, quantity, step_s=step_s, now=now)
+
+        async def sides(*both: list[Readings]) -> tuple[Side, Side]:
+            asked = [self._side(community, one, step_s=step_s, steps=steps, now=now) for one in both]
+            supply, demand = await asyncio.gather(*asked)
+            return supply, demand
+
+        supply, demand = await sides(*await asyncio.gather(readings("export"), readings("import")))
+        if supply.found is None and demand.found is None:
+            used, made = await asyncio.gather(readings("consumption"), readings("production"))
+            supply, demand = await sides(netted(made, used), netted(used, made))
         if supply.found is None and demand.found is None:
             raise SeriesEmpty(
                 "No house of this community has readings of what it feeds in or takes", community=community.id
@@ -202,10 +206,6 @@ def netted(left: list[Readings], right: list[Readings]) -> list[Readings]:
         for one in left
         if one.house_id in beside
     ]
-
-
-def _any(readings: list[Readings]) -> bool:
-    return any(bool(np.isfinite(one.kwh).any()) for one in readings)
 
 
 def _past(town: Town) -> tuple[float, dict[int, float]]:

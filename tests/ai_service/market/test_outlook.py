@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from ai_service.houses import Readings
 from ai_service.market.service import netted
@@ -84,6 +85,22 @@ async def test_analysis__the_backend_counts_requests__those_of_this_service_are_
     status, told = await analysis(ai, market.org_id)
 
     assert status == 200, told
+
+
+async def test_analysis__a_house_measured_its_feed_in_for_an_hour__is_still_netted_from_what_was_used(
+    ai, market, service_db
+):
+    async with service_db.begin() as session:
+        await session.execute(text("UPDATE energy_production SET export_wh = NULL, import_wh = NULL"))
+        newest = "(SELECT max(start_at) FROM energy_production)"
+        await session.execute(
+            text(f"UPDATE energy_production SET export_wh = 5, import_wh = 0 WHERE start_at = {newest}")
+        )
+
+    status, told = await analysis(ai, market.org_id)
+
+    assert status == 200, told
+    assert told["data"]["expectedSupplyKwh"] > 1
 
 
 async def test_analysis__factor_of_the_region__makes_carbon_of_what_neighbours_do_not_cover(ai, market, service_db):
