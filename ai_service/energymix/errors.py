@@ -26,3 +26,10 @@ class MixTooHard(Unavailable):
 
     code = "energy_mix.too_hard"
     title = "The programme was not solved in time; make it smaller"
+
+
+class MixBusy(Unavailable):
+    """Others' programmes are being solved and take long."""
+
+    code = "energy_mix.busy"
+    title = "Other programmes are being solved; try again"

@@ -9,6 +9,7 @@ import pytest
 
 import ai_service.errors
 import backend.core.errors
+from ai_service import router
 from ai_service.app import create_app
 from ai_service.cache import Cache
 from ai_service.errors import TooMany
@@ -219,6 +220,17 @@ async def test_energy_mix__input_that_does_not_hold__is_invalid(ai, change):
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "request.invalid")
     assert len(answer.json()["error"]["details"]["problems"]) <= 2  # the first of a thousand wrong values is enough
+
+
+async def test_energy_mix__others_solve_for_long__is_told_to_come_back(ai, monkeypatch):
+    monkeypatch.setattr(router, "SOLVER_WAIT_S", 0.01)
+    ai.app.state.solving = asyncio.Semaphore(0)
+    body = {"demandKw": [1], "imports": {"limitKw": 1, "costPerKwh": 1, "carbonGPerKwh": 1}}
+
+    answer = await ai.post("/api/energy-mix", body)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "energy_mix.busy")
+    assert answer.headers["retry-after"] == "1"
 
 
 async def test_refusal__of_an_integer_beyond_64_bits__repeats_it(ai, town):
