@@ -70,8 +70,10 @@ async def make_world(app: FastAPI, client: httpx.AsyncClient) -> World:
     stranger = await _person(app, world, "stranger", "Stranger", "stranger@example.org")
     owner = await _person(app, world, "south_owner", "South Owner", "south-owner@example.org")
     operator = await _person(app, world, "south_operator", "South Operator", "south-operator@example.org")
+    neighbour = await _person(app, world, "north_operator", "North Operator", "north-operator@example.org")
     for org_id, user_id, role in (
         (north, stranger, OrgRole.OPERATOR),
+        (north, neighbour, OrgRole.OPERATOR),
         (south, owner, OrgRole.MEMBER),
         (south, operator, OrgRole.OPERATOR),
     ):
