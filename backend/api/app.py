@@ -24,6 +24,7 @@ from backend.api.wallet_calls import contract_caller
 from backend.audit import router as audit
 from backend.audit import runs_router as audit_runs
 from backend.carbon import router as carbon
+from backend.carbon.aliases import Aliases
 from backend.carbon.signing import OperatorKey
 from backend.chain import router as chain
 from backend.chain.deployment import ensure_registered, read_deployment
@@ -139,6 +140,7 @@ async def _open(app: FastAPI, settings: Settings) -> None:
         access_lifetime=timedelta(seconds=settings.access_token_s),
         refresh_lifetime=timedelta(seconds=settings.refresh_token_s),
     )
+    state.aliases = Aliases(bytes.fromhex(settings.operator_key.get_secret_value().removeprefix("0x")))
     state.operator = OperatorKey.from_hex(settings.operator_key.get_secret_value())
     state.call_contract = contract_caller(state.rpc)
     state.unfinished_trades = has_unfinished_trades

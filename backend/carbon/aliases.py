@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Anonymous names for the leaderboard: stable for a holder, and telling nothing about them. Pure."""
 
-from hashlib import sha256
+import hmac
 from uuid import UUID
 
 _FIRST = (
@@ -16,7 +16,14 @@ _SECOND = (
 )  # fmt: skip
 
 
-def alias_of(holder_id: UUID) -> str:
-    """The name shown for a holder who has not chosen to be named, for example “Solar Heron 04F2A9”."""
-    mixed = sha256(b"gridx leaderboard alias" + holder_id.bytes).digest()
-    return f"{_FIRST[mixed[0] % 32]} {_SECOND[mixed[1] % 32]} {mixed[2:5].hex().upper()}"
+class Aliases:
+    """Names under a secret of the server, so that nobody else can tell which user has which. Another secret, other
+    names."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = hmac.digest(secret, b"gridx leaderboard alias", "sha256")
+
+    def of(self, holder_id: UUID) -> str:
+        """The name shown for a holder who has not chosen to be named, for example “Solar Heron 04F2A9”."""
+        mixed = hmac.digest(self._key, holder_id.bytes, "sha256")
+        return f"{_FIRST[mixed[0] % 32]} {_SECOND[mixed[1] % 32]} {mixed[2:5].hex().upper()}"

@@ -93,10 +93,10 @@ def _board(period: Period, community: int, zone: str, now: datetime) -> Board:
 
 
 def _differences(before: Places, now: Sequence[tuple[UUID, int]]) -> tuple[PlaceNow, ...]:
-    """Places that are held otherwise than before; one that nobody holds any more has no holder."""
+    """Places that are held otherwise than before, also by somebody else with as much."""
     changed = []
     for place in range(max(len(before), len(now))):
-        held = now[place] if place < len(now) else (None, 0)
+        held = now[place] if place < len(now) else None
         if place >= len(before) or held != before[place]:
-            changed.append(PlaceNow(place + 1, *held))
+            changed.append(PlaceNow(place + 1, held[1] if held else 0))
     return tuple(changed)

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.carbon.aliases import alias_of
 from backend.carbon.errors import CommunityNotFound
 from backend.carbon.types import ALL_COMMUNITIES, Period, holder_of
 from backend.core.db import Database
@@ -66,12 +65,11 @@ class Board:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One line of a board. `name` is the user's own choice, else an alias (`is_alias`)."""
+    """One line of a board. `name` is the user's own choice, None: an alias is shown instead."""
 
     rank: int
     holder_id: UUID
-    name: str
-    is_alias: bool
+    name: str | None
     net_g: int
 
 
@@ -101,9 +99,7 @@ async def page(fetch: Fetch, board: Board, *, limit: int, offset: int) -> tuple[
     if not rows:
         return [], int((await fetch(_TOTAL, *board.key()))[0]["total"])
     places = [
-        Place(
-            offset + place, row["holder_id"], row["name"] or alias_of(row["holder_id"]), not row["name"], row["net_g"]
-        )
+        Place(offset + place, row["holder_id"], row["name"] or None, row["net_g"])
         for place, row in enumerate(rows, start=1)
     ]
     return places, rows[0]["total"]

@@ -37,10 +37,10 @@ class CarbonTransferred(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlaceNow:
-    """Who holds a place of a board now; nobody when `holder_id` is None."""
+    """Grams of a place of a board now, 0: nobody's. Everybody hears it, so it does not say whose: most did not choose
+    to be named."""
 
     rank: int
-    holder_id: UUID | None
     net_g: int
 
 
@@ -59,6 +59,6 @@ class LeaderboardMoved(Event):
     """First places changed, as of `at`. Names are the leaderboard's to tell: people choose and change them."""
 
     topic: ClassVar[str] = "leaderboard"
-    name: ClassVar[str] = "carbon.leaderboard_moved.v2"
+    name: ClassVar[str] = "carbon.leaderboard_moved.v3"
     at: datetime
     boards: tuple[BoardMoved, ...]

@@ -141,7 +141,7 @@ async def named_holder(service_db: Database, user_id: UUID, *, now: datetime) ->
             board = await boards.current_board(fetch, period, ALL_COMMUNITIES, day=None, now=now)
             held = await boards.place_of(fetch, board, user_id)
             if held is not None:
-                places.append((board, Place(held[0], user_id, name, is_alias=False, net_g=held[1])))
+                places.append((board, Place(held[0], user_id, name, net_g=held[1])))
     return name, places
 
 

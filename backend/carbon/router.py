@@ -6,12 +6,13 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from backend.accounts.deps import SIGNED_IN, Acting, CurrentUser, Db, NodeCall, OptionalUser, ServiceDb
 from backend.accounts.types import Principal
 from backend.carbon import certificates, service
+from backend.carbon.aliases import Aliases
 from backend.carbon.documents import Document, Retirement, Transference, digest, typed_data
 from backend.carbon.errors import (
     CommunityNotFound,
@@ -69,11 +70,20 @@ DayQuery = Annotated[date | None, Query(description="any day of the period; defa
 CommunityQuery = Annotated[int, Query(ge=0, le=2**32 - 1, description="number of a community; 0: everybody")]
 
 
+async def _aliases(request: Request) -> Aliases:
+    aliases: Aliases = request.app.state.aliases
+    return aliases
+
+
+Naming = Annotated[Aliases, Depends(_aliases)]
+
+
 @router.get("/leaderboard", responses=refusals(CommunityNotFound))
 async def leaderboard(
     page: PageQuery,
     principal: OptionalUser,
     db: ServiceDb,
+    naming: Naming,
     period: Period = Period.ALL,
     community: CommunityQuery = ALL_COMMUNITIES,
     day: DayQuery = None,
@@ -81,20 +91,22 @@ async def leaderboard(
     """Who saved the most carbon in a period of delivery: earned minus reversed; transfers do not count. Public."""
     board, places, total = await service.leaderboard(db, period, community, page, day=day, now=utc_now())
     me = principal.user_id if principal else None
-    return Paged(items=[place_out(board, place, me) for place in places], page=page.page, limit=page.limit, total=total)
+    shown = [place_out(board, place, me, naming) for place in places]
+    return Paged(items=shown, page=page.page, limit=page.limit, total=total)
 
 
 @router.get("/leaderboard/me", responses=refusals(*SIGNED_IN, CommunityNotFound))
 async def my_place(
     principal: CurrentUser,
     db: ServiceDb,
+    naming: Naming,
     period: Period = Period.ALL,
     community: CommunityQuery = ALL_COMMUNITIES,
     day: DayQuery = None,
 ) -> MyPlaceOut:
     """The signed-in user's rank and the places around it."""
     board, places = await service.around(db, principal.user_id, period, community, day=day, now=utc_now())
-    shown = [place_out(board, place, principal.user_id) for place in places]
+    shown = [place_out(board, place, principal.user_id, naming) for place in places]
     return MyPlaceOut(
         period=board.period,
         period_start=board.start,
@@ -105,10 +117,11 @@ async def my_place(
 
 
 @router.get("/leaderboard/people/{user_id}", responses=refusals(HolderNotNamed))
-async def get_named_holder(user_id: UUID, db: ServiceDb) -> NamedHolderOut:
+async def get_named_holder(user_id: UUID, db: ServiceDb, naming: Naming) -> NamedHolderOut:
     """One who chose to be named: the present places. Their trades are `GET /api/energy-trades?userId=`. Public."""
     name, places = await service.named_holder(db, user_id, now=utc_now())
-    return NamedHolderOut(user_id=user_id, name=name, places=[place_out(board, place, None) for board, place in places])
+    shown = [place_out(board, place, None, naming) for board, place in places]
+    return NamedHolderOut(user_id=user_id, name=name, places=shown)
 
 
 @router.get("/certificates/{document_id}", responses=refusals(DocumentNotFound))

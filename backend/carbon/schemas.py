@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from backend.carbon.aliases import Aliases
 from backend.carbon.boards import Board, Place
 from backend.carbon.certificates import Certificate, factor_line
 from backend.carbon.documents import account_of_recipient
@@ -265,13 +266,13 @@ def certificate_out(certificate: Certificate) -> CertificateOut:
     )
 
 
-def place_out(board: Board, place: Place, me: UUID | None) -> PlaceOut:
+def place_out(board: Board, place: Place, me: UUID | None, aliases: Aliases) -> PlaceOut:
     """A place as an answer; the ids of holders who are not named stay inside."""
     return PlaceOut(
         rank=place.rank,
-        name=place.name,
-        is_alias=place.is_alias,
-        user_id=None if place.is_alias else place.holder_id,
+        name=place.name or aliases.of(place.holder_id),
+        is_alias=place.name is None,
+        user_id=None if place.name is None else place.holder_id,
         is_me=place.holder_id == me,
         carbon_kg=place.net_g,
         period=board.period,

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from backend.accounts.deps import current_user, optional_user
 from backend.accounts.types import Principal
 from backend.api import errors
+from backend.carbon.aliases import Aliases
 from backend.carbon.router import router
 from backend.core.db import Database
 from backend.core.errors import Unauthenticated
@@ -37,6 +38,7 @@ async def http(db: Database, service_db: Database) -> AsyncIterator[httpx.AsyncC
     errors.install(app)
     app.include_router(router)
     app.state.db, app.state.service_db = db, service_db
+    app.state.aliases = Aliases(b"a secret")
     app.state.settings = SimpleNamespace(public_url="https://gridx.example")
 
     @app.middleware("http")

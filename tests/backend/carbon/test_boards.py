@@ -2,15 +2,17 @@
 """Boards: who ranks where, in which period, under which name, and what a claim changes."""
 
 import os
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
+from uuid import uuid4
 
 import orjson
 import pytest
 from sqlalchemy import text
 
 from backend.carbon import announcing, service
-from backend.carbon.aliases import alias_of
+from backend.carbon.aliases import Aliases
 from backend.carbon.boards import Board, current_board, page, place_of
 from backend.carbon.errors import CommunityNotFound
 from backend.carbon.tasks import on_wallet_linked
@@ -96,6 +98,7 @@ async def test_announce__first_places_changed__tells_them_once_and_no_others(ser
         (3, periods, [[(2, 55)]] * 4),
         (4, periods, [[(1, 155), (2, 60)]] * 4),
     ]
+    assert {frozenset(place) for board in boards for place in board["places"]} == {frozenset({"rank", "net_g"})}
 
 
 async def test_announce__more_places_than_one_event_holds__tells_the_rest_in_the_next(service_db, monkeypatch):
@@ -189,7 +192,7 @@ async def test_leaderboard__every_page_and_every_rank__agree_with_a_plain_sort(s
     assert [rank for rank, _ in ranks] == list(range(1, len(amounts) + 1))
 
 
-async def test_leaderboard__not_opted_in__shows_a_stable_alias_and_nothing_else(service_db):
+async def test_leaderboard__not_opted_in__has_no_name_to_show(service_db):
     shown = await make_person(service_db, leaderboard_name="Ada L.")
     hidden = await make_person(service_db)
     await earn(service_db, shown, 20)
@@ -197,8 +200,16 @@ async def test_leaderboard__not_opted_in__shows_a_stable_alias_and_nothing_else(
 
     names = [line[1] for line in await board_of(service_db, Period.ALL)]
 
-    assert names == ["Ada L.", alias_of(hidden.user_id)]
-    assert "Ada" not in names[1]
+    assert names == ["Ada L.", None]
+
+
+def test_alias__of_a_holder__is_stable_and_only_the_servers_secret_tells_it():
+    holder = uuid4()
+
+    names = [Aliases(secret).of(holder) for secret in (b"one", b"one", b"other")]
+
+    assert names[0] == names[1] != names[2]
+    assert re.fullmatch(r"[A-Z][a-z]+ [A-Z][a-z]+ [0-9A-F]{6}", names[0])
 
 
 async def test_around__in_the_middle__shows_the_neighbours(service_db):

@@ -213,6 +213,10 @@ async def test_leaderboard__public__has_ids_of_the_named_alone_and_marks_me(http
     assert around.json()["data"]["rank"] == 2
     assert [place["userId"] for place in public.json()["data"]] == [str(bob.user_id), None]
     assert str(ada.user_id) not in public.text
+    assert [place["isAlias"] for place in public.json()["data"]] == [False, True]
+    assert (
+        public.json()["data"][1]["name"] == mine.json()["data"][1]["name"] != around.json()["data"]["places"][0]["name"]
+    )
     assert public.json()["meta"]["pagination"]["total"] == 2
 
 
