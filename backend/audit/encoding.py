@@ -74,14 +74,15 @@ def _prefix(length: int, offset: int) -> bytes:
 
 def rlp_decode(data: bytes) -> Rlp:
     """The one item that `data` encodes. Raises BadEncoding for anything but its canonical encoding."""
-    item, end = _decode_at(data, 0, 0)
+    item, end = _decode_at(data, 0, 0, len(data))
     if end != len(data):
         raise BadEncoding("bytes follow the RLP item")
     return item
 
 
-def _decode_at(data: bytes, at: int, depth: int) -> tuple[Rlp, int]:
-    if at >= len(data) or depth > 16:
+def _decode_at(data: bytes, at: int, depth: int, limit: int) -> tuple[Rlp, int]:
+    """The item that begins at `at` and ends before `limit`, and where it ends."""
+    if at >= limit or depth > 16:
         raise BadEncoding("RLP ends early or is nested too deeply")
     first = data[at]
     if first < 0x80:
@@ -89,7 +90,7 @@ def _decode_at(data: bytes, at: int, depth: int) -> tuple[Rlp, int]:
     is_list = first >= 0xC0
     start, length = _span(data, at, first - (0xC0 if is_list else 0x80))
     end = start + length
-    if end > len(data):
+    if end > limit:
         raise BadEncoding("RLP ends early")
     if not is_list:
         if length == 1 and data[start] < 0x80:
@@ -97,7 +98,7 @@ def _decode_at(data: bytes, at: int, depth: int) -> tuple[Rlp, int]:
         return data[start:end], end
     items = []
     while start < end:
-        item, start = _decode_at(data[:end], start, depth + 1)
+        item, start = _decode_at(data, start, depth + 1, end)
         items.append(item)
     return items, end
 
