@@ -18,7 +18,8 @@ from backend.core.errors import Invalid, Refusal, Unavailable, plain_details
 log = structlog.get_logger()
 _READING = ("GET", "HEAD", "OPTIONS")
 _UNKNOWN = {"may_have_been_done": True}
-_HTTP_CODES = {404: "request.not_found", 405: "request.method_not_allowed"}
+MOST_PROBLEMS = 50  # named in one answer
+_HTTP_CODES = {400: "request.malformed", 404: "request.not_found", 405: "request.method_not_allowed"}
 
 
 class DatabaseAway(Unavailable):
@@ -88,7 +89,7 @@ def install(app: FastAPI) -> None:
                 "message": problem["msg"],
                 "code": problem["type"],
             }
-            for problem in error.errors()
+            for problem in error.errors()[:MOST_PROBLEMS]
         ]
         unreadable = any(problem["code"] == "json_invalid" for problem in problems)
         body = {

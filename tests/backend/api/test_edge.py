@@ -79,6 +79,20 @@ async def test_sign_in__thousands_of_fields__is_too_large_to_be_looked_at(site: 
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "request.too_large")
 
 
+async def test_sign_in__hundreds_of_wrong_fields__names_some_of_them(site: Site) -> None:
+    answer = await site.client.post("/api/auth/login", json={f"field{number}": 1 for number in range(500)})
+
+    assert (answer.status_code, len(answer.json()["error"]["details"]["problems"])) == (422, 50)
+
+
+async def test_sign_in__number_of_too_many_digits__is_malformed(site: Site) -> None:
+    headers = {"Content-Type": "application/json"}
+
+    answer = await site.client.post("/api/auth/login", content=b'{"email": %s}' % (b"9" * 5_000), headers=headers)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "request.malformed")
+
+
 async def test_post__body_of_100_mb__is_refused_unread(site: Site) -> None:
     sent = 0
 
