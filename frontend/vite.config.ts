@@ -16,6 +16,18 @@ export default defineConfig({
     assetsInlineLimit: 0,
     manifest: true,
     chunkSizeWarningLimit: 700,
+    // Of what every page needs two files instead of thirty: each costs a slow phone a request and a link in the document.
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          includeDependenciesRecursively: false,
+          groups: [
+            { name: 'base', test: /node_modules\/(react|react-dom|scheduler|use-sync-external-store|clsx|class-variance-authority|openapi-fetch|lucide-react|@tanstack\/[a-z-]+)\//, priority: 2 },
+            { name: 'shared', test: /src\/shared\/(api|carbon|clock|config|forecast|format|live|offline|problems|routing|session|theme|ui\/(?!dialog|plot|tabs|save))/, priority: 1 },
+          ],
+        },
+      },
+    },
   },
   worker: { format: 'es' },
   server: {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Errors of this page go to Sentry when the settings name it; its script is loaded only then. */
 import { loadConfig } from '@/shared/config'
+import { whenIdle } from '@/shared/idle'
 
 const early: unknown[] = []
 let send = (error: unknown): void => {
@@ -13,7 +14,7 @@ export const reportError = (error: unknown): void => send(error)
 export function reportErrors(): void {
   addEventListener('error', (event) => send(event.error))
   addEventListener('unhandledrejection', (event) => send(event.reason))
-  const begin = () => {
+  void whenIdle(5_000).then(() =>
     loadConfig()
       .then(async ({ sentryDsn, version }) => {
         if (sentryDsn === null) {
@@ -25,8 +26,6 @@ export function reportErrors(): void {
         send = (error) => void captureException(error)
         early.splice(0).forEach(send)
       })
-      .catch(() => undefined)
-  }
-  if ('requestIdleCallback' in globalThis) requestIdleCallback(begin, { timeout: 5_000 })
-  else setTimeout(begin, 2_000)
+      .catch(() => undefined),
+  )
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The frame around every page: navigation at the left, top bar, bar at the bottom of small screens. */
 import { Outlet, useRouterState } from '@tanstack/react-router'
-import { lazy, Suspense, useEffect, useRef } from 'react'
+import { lazy, startTransition, Suspense, useEffect, useLayoutEffect, useRef, useState } from 'react'
 import { useSession } from '@/shared/session'
 import { Toasts } from '@/shared/ui/toast'
 import { Brand } from './Brand'
@@ -18,6 +18,7 @@ export function Shell() {
   const main = useRef<HTMLElement>(null)
   const path = useRouterState({ select: ({ location }) => location.pathname })
   const first = useRef(true)
+  useLayoutEffect(() => document.getElementById('frame')?.remove(), []) // index.html drew it while the scripts came
   useEffect(() => {
     if (first.current) first.current = false
     else main.current?.focus({ preventScroll: true }) // a new page begins at its content, also for screen readers
@@ -57,10 +58,17 @@ export function Shell() {
               <IslandBanner />
             </Suspense>
           )}
-          <Outlet />
+          <Page />
         </main>
       </div>
       <Toasts />
     </div>
   )
+}
+
+/** The page comes after its frame, as a transition: React draws it in slices and a slow phone answers in between. */
+function Page() {
+  const [isDue, setDue] = useState(false)
+  useEffect(() => startTransition(() => setDue(true)), [])
+  return isDue ? <Outlet /> : null
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A drawing: homes of a street that feed each other. It says nothing that the text does not say. */
+/**
+ * A drawing: homes of a street that feed each other. It says nothing that the text does not say. The lines light up by
+ * opacity alone: a dash that runs along them costs the page's own thread every frame.
+ */
 
 const HOMES: readonly { x: number; y: number; lit: boolean }[] = [
   { x: 60, y: 86, lit: true }, { x: 176, y: 48, lit: false }, { x: 300, y: 84, lit: true },
@@ -27,9 +30,7 @@ export function Neighbourhood({ className }: { className?: string }) {
       {LINES.map(({ path, delay }) => (
         <g key={path} fill="none" strokeLinecap="round">
           <path d={path} stroke="var(--c-line-strong)" strokeOpacity="0.55" strokeWidth="1.5" />
-          <path d={path} pathLength={100} stroke="var(--c-primary)" strokeWidth="2.5" strokeDasharray="9 91" strokeDashoffset="100">
-            <animate attributeName="stroke-dashoffset" from="100" to="0" dur="3.2s" begin={`${delay}s`} repeatCount="indefinite" />
-          </path>
+          <path d={path} stroke="var(--c-primary)" strokeWidth="2.5" className="animate-flow opacity-0" style={{ animationDelay: `${delay}s` }} />
         </g>
       ))}
       {HOMES.map(({ x, y, lit }) => (

@@ -8,7 +8,15 @@ interface Text {
 export const TEXTS: Readonly<Record<string, Text>> = {
   'network.unreachable': { title: 'GridX cannot be reached', advice: 'Check your connection. The page goes on by itself once the server answers.' },
   'service.unavailable': { title: 'A part of GridX is away', advice: 'Nothing was changed. Try again in a moment.' },
-  'database.unavailable': { title: 'The database does not answer', advice: 'Nothing was changed. Try again in a moment.' },
+  'database.unavailable': {
+    title: 'The database does not answer',
+    advice: 'Look whether it was done before you try again in a moment: the answer may have been lost on its way.',
+  },
+  'database.statement_too_long': { title: 'This takes the database too long', advice: 'Ask for less: a shorter period, fewer rows.' },
+  'trade.too_many_unknown': {
+    title: 'Too many of your posted transactions are on no node yet',
+    advice: 'Wait until some are found, or check that they were sent to the chain shown here.',
+  },
   internal: { title: 'Something went wrong on our side', advice: 'Try again; if it happens again, tell us the number below.' },
   'request.too_many': { title: 'Too many requests', advice: 'Wait a moment, then try again.' },
   'request.too_large': { title: 'The file or text is too large' },
@@ -33,7 +41,7 @@ export const TEXTS: Readonly<Record<string, Text>> = {
   'audit.chain_unknown': { title: 'The chain is not known yet', advice: 'GridX has just started. Try again in a moment.' },
   'trade.export_too_large': { title: 'Too many trades for one file', advice: 'Choose a shorter time.' },
   'membership.exists': { title: 'This person belongs here already, or was invited' },
-  'membership.last_operator': { title: 'Somebody must stay operator', advice: 'Give another member the role first.' },
+  'membership.last_operator': { title: 'Somebody must stay operator', advice: 'Give another member the role of operator first.' },
   'wallet.taken': { title: 'This wallet belongs to another account' },
   'wallet.busy': { title: 'This wallet has trades that are not final yet', advice: 'Wait until they are, then change the wallet.' },
   'wallet.nonce_invalid': { title: 'The request to link has expired', advice: 'Start again.' },

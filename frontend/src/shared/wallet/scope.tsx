@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import type { ReactNode } from 'react'
+import { useDeferredValue, type ReactNode } from 'react'
 import { WagmiProvider } from 'wagmi'
 import { CardSkeleton, ProblemNotice } from '@/shared/ui'
 import { walletConfig } from './config'
@@ -9,10 +9,12 @@ import { walletConfig } from './config'
 export function WalletScope({ children, fallback }: { children: ReactNode; fallback?: ReactNode }) {
   const client = useQueryClient()
   const config = useQuery({ queryKey: ['wallet', 'config'], queryFn: walletConfig, staleTime: Infinity, gcTime: Infinity, structuralSharing: false }, client)
+  const ready = useDeferredValue(config.data) // what stands below is drawn in slices
   if (config.isPending) return fallback ?? <CardSkeleton lines={2} />
   if (config.isError) return <ProblemNotice error={config.error} onRetry={() => void config.refetch()} />
+  if (ready === undefined) return fallback ?? <CardSkeleton lines={2} />
   return (
-    <WagmiProvider config={config.data} reconnectOnMount>
+    <WagmiProvider config={ready} reconnectOnMount>
       {children}
     </WagmiProvider>
   )

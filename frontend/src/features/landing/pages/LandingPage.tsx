@@ -68,7 +68,7 @@ function Hero() {
           <ButtonLink to="/verify" reloadDocument variant="secondary" size="lg">Verify a proof</ButtonLink>
         </div>
       </div>
-      <Neighbourhood className="mx-auto w-full max-w-lg motion-reduce:[&_animate]:hidden" />
+      <Neighbourhood className="mx-auto w-full max-w-lg" />
     </section>
   )
 }

@@ -4,6 +4,7 @@ import { getRouteApi } from '@tanstack/react-router'
 import { Building2 } from 'lucide-react'
 import { lazy, Suspense, useState } from 'react'
 import { scaledText } from '@/shared/format'
+import { whenIdle } from '@/shared/idle'
 import { CardSkeleton, EmptyState, PageHeader, PageSkeleton, ProblemNotice } from '@/shared/ui'
 import { isoOf, useMarketLive } from '../live'
 import type { OrderForm } from '../logic/validation'
@@ -15,7 +16,7 @@ import { PriceCard } from '../parts/PriceCard'
 import { intervalsQuery, type Interval } from '../queries'
 import { useCommunity, type Community } from '@/shared/session'
 
-const Desk = lazy(() => import('./Desk'))
+const Desk = lazy(() => whenIdle(2_000).then(() => import('./Desk'))) // book and prices are drawn before wallets load
 const EMPTY: OrderForm = { isBid: true, venue: 'book', kind: 'limit', energy: '', minFill: '', price: '', taker: '' }
 
 export function MarketPage() {

@@ -19,9 +19,13 @@ export function IntervalPicker({ intervals, minutes, value, onChange }: {
 }) {
   const list = useRef<HTMLDivElement>(null)
   useEffect(() => {
-    const box = list.current
-    const chosen = box?.querySelector<HTMLElement>('[data-chosen="true"]')
-    if (box && chosen) box.scrollTo({ left: chosen.offsetLeft - box.clientWidth / 2 + chosen.clientWidth / 2 })
+    // In the next frame: asked for its places at once, the browser would lay out the whole page twice.
+    const frame = requestAnimationFrame(() => {
+      const box = list.current
+      const chosen = box?.querySelector<HTMLElement>('[data-chosen="true"]')
+      if (box && chosen) box.scrollTo({ left: chosen.offsetLeft - box.clientWidth / 2 + chosen.clientWidth / 2 })
+    })
+    return () => cancelAnimationFrame(frame)
   }, [value])
   return (
     <div
