@@ -22,8 +22,8 @@ Text = Annotated[str, Field(max_length=100)]
 class SeriesIn(ApiModel):
     """A series that the caller brings along: times (ISO 8601) and values beside them; null is unknown."""
 
-    times: list[Annotated[str, Field(max_length=40)]]
-    values: list[float | None]
+    times: list[Annotated[str, Field(max_length=40)]] = Field(fail_fast=True)
+    values: list[float | None] = Field(fail_fast=True)
     timezone: Text = Field(default="UTC", description="zone of times without offset, and of the calendar")
     region: Text | None = Field(default=None, description="public holidays of US, AU-VIC, …")
     total: bool = Field(default=False, description="values are energy: a coarser step is their sum, not their mean")
@@ -55,14 +55,16 @@ class ForecastIn(ApiModel):
     resolution: Text | None = Field(
         default=None, description="15min, 30min, 1h; by default an hour, of a series its own step"
     )
-    levels: list[int] = Field(default=LEVELS, description="central intervals in percent, 1 to 95, at most ten")
+    levels: list[int] = Field(
+        default=LEVELS, fail_fast=True, description="central intervals in percent, 1 to 95, at most ten"
+    )
     with_houses: bool = Field(default=False, description="of a community: each house's part, for those that you see")
 
 
 class BatchIn(ApiModel):
     """Many questions in one call."""
 
-    questions: list[ForecastIn]
+    questions: list[ForecastIn] = Field(fail_fast=True)
 
 
 class IntervalOut(ApiModel):

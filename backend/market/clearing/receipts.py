@@ -72,12 +72,16 @@ def reclear(receipt: Mapping[str, Any]) -> list[Match]:
     return list(_cleared(rule, orders, fees).matches)
 
 
+def _no_receipt(error: Exception) -> str:
+    return f"not a receipt: {f'the field {error} is missing' if isinstance(error, KeyError) else error}"
+
+
 def book_hash(receipt: Mapping[str, Any]) -> bytes:
     """The hash of the book that a receipt holds, computed anew (32 bytes). Raises ReceiptInvalid."""
     try:
         return bytes.fromhex(_hash({name: receipt[name] for name in FACTS})[2:])
     except (KeyError, TypeError) as error:
-        raise ReceiptInvalid(f"not a receipt: {error!r}") from error
+        raise ReceiptInvalid(_no_receipt(error)) from error
 
 
 def hash_of_book(rule: Rule, orders: Iterable[Order], fees: Fees) -> str:
@@ -158,7 +162,7 @@ def _read(receipt: Mapping[str, Any]) -> tuple[Rule, list[Order], Fees, Order | 
         orders = {row["id"]: _order(row) for row in receipt["orders"]}
         incoming = None if receipt["incoming"] is None else orders.pop(receipt["incoming"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ReceiptInvalid(f"not a receipt: {error!r}") from error
+        raise ReceiptInvalid(_no_receipt(error)) from error
     if (rule is Rule.CONTINUOUS) != (incoming is not None):
         raise ReceiptInvalid("an incoming order belongs to receipts of the continuous book, and to no others")
     return rule, list(orders.values()), fees, incoming

@@ -108,6 +108,15 @@ async def test_forecast__what_does_not_hold__is_refused_by_name(ai, question, co
     assert await code_of(ai, **question) == (422, code)
 
 
+async def test_forecast__many_wrong_values__the_first_is_named(ai):
+    wrong = {"series": {"times": [1] * 5_000, "values": ["x"] * 5_000}, "levels": ["x"] * 5_000}
+
+    answer = await ai.post("/api/forecast", wrong)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "request.invalid")
+    assert len(answer.content) < 2_000
+
+
 async def test_forecast__city__is_read_from_the_catalogue(ai, tmp_path):
     rows = "\n".join(f"{START + timedelta(hours=index)},{value}" for index, value in enumerate(waves()))
     (tmp_path / "demand.csv").write_text("when,load\n" + rows)

@@ -194,3 +194,8 @@ def test_reclear__not_a_receipt__is_refused(change):
 def test_receipt_of__continuous_without_incoming_order__is_refused():
     with pytest.raises(ReceiptInvalid, match="incoming"):
         receipt_of(Rule.CONTINUOUS, SURPLUS, FEES)
+
+
+def test_reclear__another_file__names_the_field_that_is_missing():
+    with pytest.raises(ReceiptInvalid, match="the field 'rule' is missing"):
+        reclear({"name": "gridx"})
