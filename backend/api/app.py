@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
-from sqlalchemy.exc import SQLAlchemyError
 
 from backend.accounts import router as accounts
 from backend.accounts.deps import current_user, identify
@@ -30,7 +29,7 @@ from backend.chain import router as chain
 from backend.chain.deployment import ensure_registered, read_deployment
 from backend.chain.observer import Observer
 from backend.chain.rpc import RpcClient
-from backend.core.db import Database
+from backend.core.db import DATABASE_ERRORS, Database
 from backend.core.envelope import VERSION
 from backend.core.errors import Refusal
 from backend.core.limits import Limiter
@@ -163,7 +162,7 @@ async def _connect_chain(app: FastAPI, settings: Settings) -> None:
             chain = await ensure_registered(
                 app.state.service_db, settings.deployment_file, confirmations=settings.confirmations
             )
-        except (Refusal, OSError, SQLAlchemyError) as error:
+        except (Refusal, *DATABASE_ERRORS) as error:
             log.warning("chain.waiting", why=str(error))
             await asyncio.sleep(_CHAIN_RETRY_S)
             continue

@@ -3,41 +3,21 @@
 
 from typing import Any
 
-import asyncpg
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from backend.core import idempotency
+from backend.core.db import DATABASE_ERRORS, is_away
 from backend.core.envelope import envelope
-from backend.core.errors import Invalid, Refusal, Unavailable, plain_details
+from backend.core.errors import DatabaseAway, Invalid, Refusal, Unavailable, plain_details
 
 log = structlog.get_logger()
 _READING = ("GET", "HEAD", "OPTIONS")
 _UNKNOWN = {"may_have_been_done": True}
 MOST_PROBLEMS = 50  # named in one answer
 _HTTP_CODES = {400: "request.malformed", 404: "request.not_found", 405: "request.method_not_allowed"}
-
-
-class DatabaseAway(Unavailable):
-    """PostgreSQL does not answer. `may_have_been_done` is true for what changes something: when the connection breaks
-    while a change is committed, nobody knows whether it was."""
-
-    code = "database.unavailable"
-    title = "The database does not answer; try again"
-
-    @classmethod
-    def during(cls, request: Request) -> "DatabaseAway":
-        """What to tell whoever sent `request`."""
-        if request.method in _READING:
-            return cls(may_have_been_done=False)
-        told = "The database does not answer; this may have been carried out or not. "
-        if idempotency.applies(request):
-            return cls(told + "Send it again with the same Idempotency-Key: it takes effect once", **_UNKNOWN)
-        return cls(told + "Look at what is there before you repeat it", **_UNKNOWN)
 
 
 class StatementTooLong(Unavailable):
@@ -71,7 +51,6 @@ def refusal_response(refusal: Refusal, request_id: str) -> Response:
 
 _NOT_STORABLE = ("22021", "22P05")  # NUL as text, and as \u0000 within JSON
 _STOPPED = "57014"  # statement_timeout
-_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 def install(app: FastAPI) -> None:
@@ -104,8 +83,8 @@ def install(app: FastAPI) -> None:
         code = _HTTP_CODES.get(error.status_code, "request.refused")
         return _error(request, error.status_code, {"code": code, "message": str(error.detail), "details": {}})
 
-    for away in (OperationalError, InterfaceError, PoolTimeout, OSError, DBAPIError, *_DRIVER):
-        app.exception_handler(away)(_database_error)
+    for kind in DATABASE_ERRORS:
+        app.exception_handler(kind)(_database_error)
 
     @app.exception_handler(Exception)
     async def bug(request: Request, error: Exception) -> Response:
@@ -125,23 +104,21 @@ async def _database_error(request: Request, error: Exception) -> Response:
     if sqlstate == _STOPPED:
         log.warning("database.statement_too_long", error=str(error))
         return refusal_response(StatementTooLong(), request.state.request_id)
-    if isinstance(error, asyncpg.PostgresError):
-        lost = _is_lost(error)
-    else:
-        lost = not isinstance(error, DBAPIError) or error.connection_invalidated or _is_connection_error(error)
-    if lost:
+    if is_away(error):
         log.warning("database.unavailable", error=str(error))
-        return refusal_response(DatabaseAway.during(request), request.state.request_id)
+        return refusal_response(_database_away(request), request.state.request_id)
     log.error("bug", error=repr(error), exc_info=error)
     return _error(request, 500, {"code": "internal", "message": "Something went wrong", "details": {}})
 
 
-def _is_connection_error(error: DBAPIError) -> bool:
-    return isinstance(error, InterfaceError) or _is_lost(error.orig)
-
-
-def _is_lost(error: BaseException | None) -> bool:
-    return (getattr(error, "sqlstate", None) or "")[:2] in ("08", "57")
+def _database_away(request: Request) -> DatabaseAway:
+    """What to tell whoever sent `request`."""
+    if request.method in _READING:
+        return DatabaseAway(may_have_been_done=False)
+    told = "The database does not answer; this may have been carried out or not. "
+    if idempotency.applies(request):
+        return DatabaseAway(told + "Send it again with the same Idempotency-Key: it takes effect once", **_UNKNOWN)
+    return DatabaseAway(told + "Look at what is there before you repeat it", **_UNKNOWN)
 
 
 def _error(request: Request, status: int, body: dict[str, Any]) -> Response:

@@ -10,7 +10,9 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text
+from starlette.datastructures import State
 
+from backend.chain.errors import ChainConnecting
 from backend.core.db import Database
 from backend.core.memo import Memo
 
@@ -74,6 +76,7 @@ async def _look(request: Request) -> tuple[bytes, bool]:
             _part("node", lambda: state.rpc.call("eth_blockNumber", [])),
             _part("follower", lambda: _follower(state.service_db)),
             _part("relayer", lambda: _relayer(state.service_db)),
+            _part("market", lambda: _connected(state)),
         )
     )
     unwell = {name for name, part in parts.items() if part["status"] != "ok"}
@@ -95,6 +98,11 @@ async def _part(name: str, check: Callable[[], Awaitable[Any]]) -> tuple[str, di
 async def _select_one(db: Database) -> None:
     async with db.begin() as session:
         await session.execute(text("SELECT 1"))
+
+
+async def _connected(state: State) -> None:
+    if state.chain is None:
+        raise ChainConnecting
 
 
 async def _follower(db: Database) -> None:

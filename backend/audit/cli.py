@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import click
 import orjson
 
@@ -28,13 +27,14 @@ from backend.audit.fetch import Options, WrongChain
 from backend.audit.rpc import Node, NodeFailed, client
 from backend.audit.verify import Verdict, check
 from backend.core.clock import utc_now
+from backend.core.db import DATABASE_ERRORS
 
 IMPOSSIBLE = 2
 BUNDLE_LIMIT = 64 * 1024 * 1024
 _SHOWN = 50
 _EXIT = {Outcome.PROVEN: 0, Outcome.FALSE: 1, Outcome.CONSISTENT: 3}
 _CANNOT = (
-    WrongChain, NodeFailed, database.DatabaseLacksChain, asyncpg.PostgresError, OSError, KeyError, ValueError,
+    WrongChain, NodeFailed, database.DatabaseLacksChain, KeyError, ValueError, *DATABASE_ERRORS,
 )  # fmt: skip
 
 

@@ -4,7 +4,6 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import asyncpg
 import orjson
 import structlog
 from celery import shared_task
@@ -15,13 +14,13 @@ from backend.audit.deployment import Deployment
 from backend.audit.fetch import WrongChain
 from backend.audit.rpc import NodeFailed
 from backend.core.clock import utc_now
-from backend.core.db import Database
+from backend.core.db import DATABASE_ERRORS, Database
 from backend.core.settings import Settings
 from backend.core.tasks import run
 
 log = structlog.get_logger()
 TOLD_EVERY = timedelta(milliseconds=250)
-_CANNOT = (WrongChain, NodeFailed, DatabaseLacksChain, OSError, ValueError, KeyError, asyncpg.PostgresError)
+_CANNOT = (WrongChain, NodeFailed, DatabaseLacksChain, ValueError, KeyError, *DATABASE_ERRORS)
 
 
 @shared_task(name="audit.run", acks_late=True)  # type: ignore[untyped-decorator]

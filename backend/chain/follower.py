@@ -26,7 +26,7 @@ from backend.chain.rpc import RpcClient
 from backend.chain.safety import HistoryCheck, check_history, halt
 from backend.chain.types import Block, Chain, Cursor, Projector
 from backend.core.clock import utc_now
-from backend.core.db import Database
+from backend.core.db import DATABASE_ERRORS, Database
 from backend.core.errors import Unavailable
 from backend.core.failpoints import failpoint
 
@@ -132,7 +132,7 @@ class Follower:
     async def release(self) -> None:
         """Give up the session lock, so that another follower can take over."""
         if self._lock is not None and not self._lock.is_closed():
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            with suppress(*DATABASE_ERRORS):
                 await self._lock.close(timeout=2)
         self._lock = None
 
@@ -342,7 +342,7 @@ class Follower:
             metrics.FINAL_BLOCK.labels(chain.id).set(min(tip.final, indexed))
 
     async def _report(self, error: Exception, pause_s: float) -> None:
-        expected = isinstance(error, (Unavailable, OSError, TimeoutError, asyncpg.PostgresError))
+        expected = isinstance(error, (Unavailable, *DATABASE_ERRORS))
         _log.warning("chain.step_failed", why=str(error)[:300], retry_s=pause_s, exc_info=None if expected else error)
         self._said = None
         with suppress(Exception):  # the database itself may be what is away

@@ -4,7 +4,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-import asyncpg
 import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -15,6 +14,7 @@ from backend.chain.events import BlocksOrphaned, LogRejected
 from backend.chain.metrics import LOGS, REJECTED
 from backend.chain.types import Block, BlockHeader, Chain, Cursor, Log, Projector
 from backend.core import outbox
+from backend.core.db import is_away
 from backend.core.errors import TooMany, Unavailable
 from backend.core.failpoints import failpoint
 
@@ -105,7 +105,7 @@ def is_passing(error: BaseException) -> bool:
 
     A value that does not fit its column has SQLSTATE 22000 also when the driver refuses it before sending.
     """
-    if isinstance(error, (Unavailable, TooMany, OSError, TimeoutError, asyncpg.InterfaceError)):
+    if isinstance(error, (Unavailable, TooMany)) or is_away(error):
         return True
     state = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
     if isinstance(state, str):

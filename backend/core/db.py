@@ -12,6 +12,8 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import DateTime, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession as PlainSession
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -36,6 +38,11 @@ _SERVER_SIDE = {
     "tcp_keepalives_count": str(_PROBES),
     "tcp_user_timeout": str(LOST_AFTER_S * 1000),
 }
+_OWN = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What the driver says of itself; the second when PostgreSQL has just told an idle connection to go."""
+DATABASE_ERRORS = (OSError, SQLAlchemyError, asyncpg.PostgresError, *_OWN)
+"""All that PostgreSQL, its driver and the pool raise."""
+_PASSING = ("08", "40", "53", "57")  # classes of SQLSTATE: connection, rollback, resources, an operator's intervention
 FREE_TIMEOUT_S = 5  # a burst waits for a free connection; longer would only make a queue that nobody waits out
 
 
@@ -46,6 +53,15 @@ class Actor:
     user_id: UUID | None = None
     org_id: UUID | None = None
     org_role: str | None = None
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database is away or busy, so that the same call may work later; False: what was asked is at fault."""
+    state = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
+    if isinstance(state, str):
+        return state.startswith(_PASSING)
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return lost or isinstance(error, (OSError, InterfaceError, PoolTimeout, *_OWN))
 
 
 class _Probed(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types

@@ -102,6 +102,14 @@ class Unavailable(_RetryLater):
     title = "A part that this needs is away; try again"
 
 
+class DatabaseAway(Unavailable):
+    """PostgreSQL does not answer. `may_have_been_done` is true for what changes something: when the connection breaks
+    while a change is committed, nobody knows whether it was."""
+
+    code = "database.unavailable"
+    title = "The database does not answer; try again"
+
+
 class StillRunning(_RetryLater):
     """The first request with this Idempotency-Key has not ended."""
 

@@ -6,23 +6,15 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any, Final, TypeVar
 
-import asyncpg
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-
-from backend.core.db import Database
-from backend.core.errors import Unavailable
+from backend.core.db import DATABASE_ERRORS, Database, is_away
+from backend.core.errors import DatabaseAway, Unavailable
 from backend.core.observability import configure_logging, configure_tracing, observe_database
 from backend.core.settings import Settings
 
 T = TypeVar("T")
-_AWAY = (
-    Unavailable, OSError, InterfaceError, OperationalError, PoolTimeout, asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,
-)  # fmt: skip
 PATIENT: Final[dict[str, Any]] = {
-    "acks_late": True, "autoretry_for": _AWAY, "retry_backoff": True, "retry_backoff_max": 60, "max_retries": None,
+    "acks_late": True, "autoretry_for": (Unavailable,), "retry_backoff": True, "retry_backoff_max": 60,
+    "max_retries": None,
 }  # fmt: skip
 """Options of a task that handles an event: while something is away it is tried again, however long that takes, because
 the event is handed over once."""
@@ -39,10 +31,18 @@ def _worker() -> tuple[asyncio.Runner, Database, Settings]:
 
 
 def run(work: Callable[[Database, Settings], Awaitable[T]]) -> T:
-    """Run `work(db, settings)` to its end; `db` works as gridx_service."""
+    """Run `work(db, settings)` to its end; `db` works as gridx_service.
+
+    Raises what the work raises; DatabaseAway instead of what PostgreSQL and its driver raise while they are away.
+    """
     runner, db, settings = _worker()
 
     async def call() -> T:
-        return await work(db, settings)
+        try:
+            return await work(db, settings)
+        except DATABASE_ERRORS as error:
+            if is_away(error):
+                raise DatabaseAway(str(error)) from error
+            raise
 
     return runner.run(call())

@@ -11,7 +11,8 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from backend.live.hub import CHANNELS, DATABASE_AWAY, Hub
+from backend.core.db import DATABASE_ERRORS
+from backend.live.hub import CHANNELS, Hub
 from backend.live.types import LiveEvent
 
 log = structlog.get_logger()
@@ -45,7 +46,7 @@ class Feed:
         while not self._hub.is_open:
             try:
                 await self._hub.open()
-            except DATABASE_AWAY as error:
+            except DATABASE_ERRORS as error:
                 log.warning("live.waiting", why=str(error)[:300])
                 await asyncio.sleep(_RETRY_S)
         while True:

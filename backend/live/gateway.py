@@ -12,12 +12,13 @@ from starlette.websockets import WebSocketDisconnect
 
 from backend.accounts.service import PrincipalReader
 from backend.accounts.types import OrgRole
+from backend.core.db import DATABASE_ERRORS
 from backend.core.errors import Refusal
 from backend.core.limits import client_ip, counted_address
 from backend.live import metrics, queries
 from backend.live.client import GROWN_OLD, TALKATIVE, Client
 from backend.live.errors import HistoryAway, ServerUnfit, TicketInvalid, TicketNeeded, TooManySockets
-from backend.live.hub import DATABASE_AWAY, HEARTBEAT_S, Hub
+from backend.live.hub import HEARTBEAT_S, Hub
 from backend.live.messages import event_text, hello_text, last_text, resync_text, text_frame
 from backend.live.protocol import EXTENSION
 from backend.live.tickets import Ticket, Tickets
@@ -101,7 +102,7 @@ class Gateway:
     async def _viewer(self, ticket: Ticket) -> Viewer:
         try:
             principal = await self.principals.read(ticket.user_id, ticket.session_id)
-        except DATABASE_AWAY as error:
+        except DATABASE_ERRORS as error:
             raise HistoryAway from error
         if principal is None:
             raise TicketInvalid("The session of this ticket has ended; sign in again")
@@ -135,7 +136,7 @@ class Gateway:
                 budget -= await self._send_page(client)
                 if budget <= 0:
                     await self._resync(client, [topic for topic in client.topics if self._behind(client, topic)])
-        except DATABASE_AWAY as error:
+        except DATABASE_ERRORS as error:
             raise HistoryAway from error
         for event in last:  # from here to `join` nothing is awaited
             client.cursor[Topic(event.topic)] = event.sequence

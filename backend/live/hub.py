@@ -13,14 +13,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from uuid import UUID
 
-import asyncpg
 import orjson
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from backend.accounts.events import MembershipChanged, SessionEnded, UserDeleted
 from backend.core.clock import utc_now
-from backend.core.db import Database
+from backend.core.db import DATABASE_ERRORS, Database
 from backend.live import metrics, queries
 from backend.live.client import FAILED, LOGGED_OUT, RIGHTS_CHANGED, Client
 from backend.live.memory import REMEMBERED, Memory
@@ -38,7 +36,6 @@ _CLIENTS_AT_ONCE = 250
 _LONG_S = 0.02
 _MOST_PAUSE_S = 0.1
 _READERS = 4  # of history at a time: trades and orders need connections too
-DATABASE_AWAY = (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 Job = tuple[list[Client], bytes]
 
@@ -66,7 +63,7 @@ class Hub:
     async def open(self) -> None:
         """Begin behind the last numbered event, with the latest remembered: everybody comes back after a restart.
 
-        Raises DATABASE_AWAY.
+        Raises DATABASE_ERRORS.
         """
         latest = await queries.latest(self.db, CHANNELS)
         memory = Memory({topic: max(0, number - REMEMBERED) for topic, number in latest.items()})
@@ -113,7 +110,7 @@ class Hub:
         self._wake.set()
 
     async def refilled(self) -> None:
-        """Return once the cursor covers all that was numbered before the call. Raises DATABASE_AWAY."""
+        """Return once the cursor covers all that was numbered before the call. Raises DATABASE_ERRORS."""
         asked: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._wanted.append(asked)
         self.ask_refill()
@@ -180,7 +177,7 @@ class Hub:
             self._wake.clear()
             try:
                 await self._pump_once()
-            except DATABASE_AWAY as error:
+            except DATABASE_ERRORS as error:
                 log.warning("live.history_away", error=str(error)[:300])
             except Exception:  # a bug: what was not sent is read again by whoever comes back
                 log.exception("live.failed")

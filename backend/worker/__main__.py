@@ -7,16 +7,15 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-import asyncpg
 import structlog
 import uvloop
 from prometheus_client import start_http_server
-from sqlalchemy.exc import SQLAlchemyError
 
 from backend.chain.follower import Follower, FollowerOptions
 from backend.chain.observer import Observer
 from backend.chain.types import Chain
 from backend.core.clock import utc_now
+from backend.core.db import DATABASE_ERRORS
 from backend.core.errors import Forbidden, Invalid, Refusal, Unavailable
 from backend.core.redis import connect
 from backend.market.projection import TradeProjector
@@ -24,7 +23,7 @@ from backend.market.watching import watch
 from backend.worker.relay import Relay, pause
 from backend.worker.runtime import Process, open_process
 
-AWAY = (Unavailable, OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
+AWAY = (Unavailable, *DATABASE_ERRORS)
 """What is raised while a node or the database is away."""
 log = structlog.get_logger()
 

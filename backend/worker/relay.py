@@ -10,16 +10,14 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-import asyncpg
 import orjson
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
 
 from backend.carbon import service as carbon
 from backend.core.clock import utc_now
-from backend.core.db import Database, raw
+from backend.core.db import DATABASE_ERRORS, Database, raw
 from backend.core.failpoints import failpoint
 from backend.worker.handlers import dispatch
 
@@ -72,7 +70,7 @@ class Relay:
         while not stop.is_set():
             try:
                 await self._lead(stop)
-            except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_ERRORS as error:
                 log.warning("relay.waiting", error=str(error))
                 await pause(stop, POLL_S)
 
@@ -137,7 +135,7 @@ class Relay:
             try:
                 moved = await carbon.refresh_boards(self._db)
                 await announcer.announce(self._db, utc_now(), moved=moved > 0)
-            except (OSError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_ERRORS as error:
                 log.warning("boards.waiting", error=str(error))
             await pause(stop, BOARDS_EVERY_S)
 

@@ -70,7 +70,10 @@ class Signed:
 
 @dataclass
 class Market:
-    """`placed` holds every order that was handed in, by its hash; `ids` those that were acknowledged."""
+    """`placed` holds every order that was handed in, by its hash; `ids` those that were acknowledged.
+
+    `declined` says what was hoped for and allowed to fail: answered by nobody, by 503 or by one of `CHANGEABLE`.
+    """
 
     api: Api
     trading: Trading
@@ -82,6 +85,7 @@ class Market:
     cancelled: set[str] = field(default_factory=set)
     refused: dict[bytes, str] = field(default_factory=dict)
     filled: list[tuple[bytes, Made]] = field(default_factory=list)
+    declined: list[str] = field(default_factory=list)
     fresh: int = 0
 
     def starts(self) -> list[int]:
@@ -243,12 +247,12 @@ class Market:
 
     def _went_well(self, answer: httpx.Response | None, what: str, status: int, allowed: tuple[str, ...] = ()) -> bool:
         """Whether an answer is the one hoped for; an answer that is not allowed either is noted as broken."""
-        if answer is None or answer.status_code == 503:
-            return False
-        if answer.status_code == status:
+        if answer is not None and answer.status_code == status:
             return True
-        if _code(answer) not in allowed:
-            self.broken.append(f"{what} was answered {answer.status_code}: {answer.text[:400]}")
+        said = "by nobody" if answer is None else f"{answer.status_code}: {answer.text[:400]}"
+        away = answer is None or answer.status_code == 503
+        known = self.declined if away or _code(answer) in allowed else self.broken
+        known.append(f"{what} was answered {said}")
         return False
 
     def _must_refuse(self, answer: httpx.Response | None, what: str, code: str) -> None:

@@ -123,6 +123,11 @@ class Processes:
         for name in self.children:
             self.kill(name)
 
+    def bugs(self, most: int = 3) -> list[str]:
+        """The last bugs that any process told its log, each with its trace."""
+        logs = (self.log(name).read_text(errors="replace") for name in self.children if self.log(name).exists())
+        return [line for log in logs for line in log.splitlines() if '"event": "bug"' in line][-most:]
+
     def tail(self, name: str, lines: int = 12) -> str:
         """The end of the process's log."""
         path = self.log(name)

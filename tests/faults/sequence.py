@@ -47,4 +47,5 @@ async def run_sequence(world: World, seed: int, number: int, *, steps: int = STE
 def _account(world: World, seed: int, number: int, differences: list[str]) -> str:
     steps = "\n".join(f"{place:>4}  {said}" for place, said in enumerate(world.steps, 1))
     wrong = "\n".join(f"  - {difference}" for difference in differences)
-    return f"sequence {number} of SEED={seed} broke:\n{wrong}\nits steps were:\n{steps}"
+    bugs = "".join(f"\na bug, as logged: {line}" for line in world.base.processes.bugs())
+    return f"sequence {number} of SEED={seed} broke:\n{wrong}\nits steps were:\n{steps}{bugs}"

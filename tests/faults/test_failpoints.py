@@ -72,7 +72,6 @@ async def _follow(world: World, child: Child) -> None:
 
 async def _wait_for_gate(world: World, random: Random) -> None:
     """Orders that suit each other rest in a book that is auctioned, and its gate closes; a reservation is too old."""
-    world.begin()
     await auction(world, random)
     await world.heard()
     await _trade_directly(world, random)
@@ -167,6 +166,7 @@ async def test_die__at_a_failpoint__another_process_ends_what_was_begun(world: W
     if settings:
         settings["RPC_URL"] = f"{world.base.node.url},{world.base.anvil.rpc_url}"
     random = Random(name)
+    world.begin()
 
     def start() -> Child:
         return world.base.processes.start(process, failpoint=name, **settings)
@@ -175,5 +175,5 @@ async def test_die__at_a_failpoint__another_process_ends_what_was_begun(world: W
     code = await asyncio.to_thread(child.wait, 10)
     await world.heal(random)
 
-    assert code == KILLED, f"{process} never came to {name}: let `_live` pass it"
+    assert code == KILLED, f"{process} never came to {name}: {world.market.declined + world.broken}"
     assert world.broken + await compare(world) == []

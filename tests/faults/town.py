@@ -103,6 +103,9 @@ async def _wallets(session: Any, stage: Stage, town: Town) -> None:
         )
 
 
+_A_MOMENT = f"community={COMMUNITY}&from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z"
+
+
 class Api:
     """What people say to the api over HTTP. An answer of None: nobody answered."""
 
@@ -125,7 +128,7 @@ class Api:
 
     async def is_well(self) -> bool:
         """Whether the api answers and knows its chain."""
-        answer = await self.ask("GET", "/api/energy-trades?limit=1")
+        answer = await self.ask("GET", f"/api/market/auctions?{_A_MOMENT}")
         return answer is not None and answer.status_code == 200
 
     async def close(self) -> None:

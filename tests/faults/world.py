@@ -60,6 +60,7 @@ class World:
         """A sequence begins: nothing is done or broken yet, its own interval of the market is fresh."""
         self.steps.clear()
         self.broken.clear()
+        self.market.declined.clear()
         self.market.fresh += 1
 
     # --- people -----------------------------------------------------------------------------------------------------

@@ -18,15 +18,12 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-import asyncpg
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.chain.types import Chain
 from backend.core.clock import utc_now
-from backend.core.db import Database
+from backend.core.db import Database, is_away
 from backend.core.errors import Refusal
 from backend.core.failpoints import failpoint
 from backend.market.book import queries
@@ -46,9 +43,6 @@ LONGEST_REST_S = 0.1
 _ATTEMPTS = 3
 log = structlog.get_logger()
 FAILPOINTS = ("book.after_lock", "book.after_match", "book.before_commit", "book.after_commit")
-_AWAY = (
-    OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, InterfaceError, OperationalError, PoolTimeout,
-)  # fmt: skip
 _PASSING = ("40001", "40P01")  # serialisation failure, deadlock
 
 
@@ -165,7 +159,7 @@ class Engine:
                 for waiting, outcome in zip(group, outcomes, strict=True):
                     waiting.say(outcome)
                 return
-        if len(group) == 1 or isinstance(failed, _AWAY):
+        if len(group) == 1 or is_away(failed):
             for waiting in group:
                 waiting.say(failed)
             return

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 import asyncpg
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from backend.chain import service as chains
 from backend.chain.observer import Observer
@@ -16,7 +15,7 @@ from backend.chain.rpc import RpcClient
 from backend.chain.types import Chain
 from backend.core.clock import utc_now
 from backend.core.crypto import keccak
-from backend.core.db import Database
+from backend.core.db import DATABASE_ERRORS, Database
 from backend.core.errors import Unavailable
 from backend.market.relayer import queue, standing
 from backend.market.relayer.desk import Desk
@@ -41,7 +40,6 @@ FAILPOINTS = (
     "relayer.after_replace",
 )
 RELAYER_LOCK = 0x47520004
-_AWAY = (Unavailable, OSError, TimeoutError, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _MAX_PAUSE_S = 15.0
 _EXPIRED_EVERY = timedelta(seconds=5)
 _log = structlog.get_logger()
@@ -94,7 +92,7 @@ class Relayer:
                     raise
                 except Exception as error:  # the relayer never stops: whatever failed is reported and tried again
                     pause_s = min(max(pause_s * 2, 0.2), _MAX_PAUSE_S)
-                    is_expected = isinstance(error, _AWAY)
+                    is_expected = isinstance(error, (Unavailable, *DATABASE_ERRORS))
                     _log.warning(
                         "relayer.step_failed",
                         why=str(error)[:300],
@@ -109,7 +107,7 @@ class Relayer:
     async def release(self) -> None:
         """Give up the lock, so that another relayer can take over."""
         if self._lock is not None and not self._lock.is_closed():
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            with suppress(*DATABASE_ERRORS):
                 await self._lock.close(timeout=2)
         self._lock = None
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import threading
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -170,6 +171,19 @@ async def test_any_route__connection_lost_at_commit__says_what_may_have_happened
     assert "same Idempotency-Key" in errors[1]["message"]
 
 
+async def test_any_route__driver_told_to_go_a_moment_ago__says_that_the_database_is_away(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def going(*_: object) -> None:
+        raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+    monkeypatch.setattr(asyncpg.Connection, "fetch", going)
+
+    answer = await site.client.get("/api/energy-trades")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "database.unavailable")
+
+
 async def test_any_route__statement_too_long__is_unavailable_by_its_name(site: Site, owner_db: Database) -> None:
     async with owner_db.begin() as session:
         await session.execute(text("LOCK TABLE emission_factors IN ACCESS EXCLUSIVE MODE"))
@@ -222,8 +236,19 @@ async def test_health__all_up__says_so_for_each_part(site: Site) -> None:
     answer = await site.client.get("/health/detailed")
 
     assert answer.status_code == 200, answer.text
-    assert answer.json()["parts"].keys() == {*("database", "serviceDatabase", "redis", "node", "follower", "relayer")}
+    parts = {*("database", "serviceDatabase", "redis", "node", "follower", "relayer", "market")}
+    assert answer.json()["parts"].keys() == parts
     assert all(part["latencyMs"] >= 0 for part in answer.json()["parts"].values())
+
+
+async def test_health__chain_not_connected_yet__is_down_for_its_market(site: Site) -> None:
+    site.app.state.chain = None
+
+    answer = await site.client.get("/health/detailed")
+
+    assert answer.status_code == 503
+    assert {name for name, part in answer.json()["parts"].items() if part["status"] == "down"} == {"market"}
+    assert "being connected" in answer.json()["parts"]["market"]["why"]
 
 
 async def test_health__redis_away__is_degraded_and_requests_go_on(site: Site, redis_server: object) -> None:

@@ -8,9 +8,10 @@ import asyncpg
 import pytest
 import uvloop
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from backend.core.db import Database, raw
+from backend.core.db import DATABASE_ERRORS, Database, is_away, raw
 
 
 async def test_read__a_statement_that_writes__is_refused_by_the_database(service_db):
@@ -90,7 +91,29 @@ async def test_read__the_connection_was_ended_by_the_server__takes_a_new_one(ser
         try:
             after = (await service_db.read("SELECT pg_backend_pid() AS pid"))[0]["pid"]
             break
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.AdminShutdownError):
+        except DATABASE_ERRORS:
             await asyncio.sleep(0)
 
     assert after != before
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ConnectionRefusedError(), True),
+        (TimeoutError(), True),
+        (PoolTimeout(), True),
+        (asyncpg.AdminShutdownError("going"), True),
+        (asyncpg.TooManyConnectionsError("full"), True),
+        (asyncpg.InterfaceError("connection is closed"), True),
+        (asyncpg.InternalClientError("another operation (2) is in progress"), True),
+        (DBAPIError("SELECT 1", None, asyncpg.AdminShutdownError("going")), True),
+        (asyncpg.UniqueViolationError("twice"), False),
+        (DBAPIError("SELECT 1", None, asyncpg.UndefinedTableError("nothing")), False),
+        (InvalidRequestError("a mistake of ours"), False),
+    ],
+    ids=repr,
+)
+def test_is_away__errors_of_database_driver_and_pool__are_told_from_mistakes(error, expected):
+    assert isinstance(error, DATABASE_ERRORS)
+    assert is_away(error) is expected

@@ -7,6 +7,7 @@ const PARTS: Readonly<Record<string, string>> = {
   serviceDatabase: 'Database, service’s role',
   redis: 'Redis: live events, queue',
   node: 'Chain’s node',
+  market: 'Market: knows its chain',
   follower: 'Follower of the chain',
   relayer: 'Relayer: settles pairs',
 }
