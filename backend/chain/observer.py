@@ -2,7 +2,7 @@
 """Looks up transactions that somebody posted, many at once, and believes only what the block's header covers."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -142,21 +142,30 @@ class Observer:
             )
         return found | await self._unmined([tx for tx in wanted if tx not in placed], tip)
 
-    async def final_nonces(self, senders: Iterable[bytes]) -> dict[bytes, int]:
-        """Next nonce of each sender at the last final block; empty when the node cannot say."""
-        wanted = list(dict.fromkeys(senders))
-        if not wanted:
-            return {}
-        final = (await self.reader.tip()).final
+    async def superseded(self, unmined: Mapping[bytes, tuple[bytes, int]]) -> set[bytes]:
+        """Which transactions (sender and nonce by hash), not mined a moment ago, never will be: another one of their
+        nonce is final.
+
+        They are looked at once more after that is known: they may themselves be what was mined since, or the node that
+        was asked before may lag behind the one that told of the nonce.
+        """
+        block, used = await self._final_nonces({sender for sender, _ in unmined.values()})
+        passed = [tx for tx, (sender, nonce) in unmined.items() if nonce < used.get(sender, 0)]
+        seen = await self.observe_many(passed) if passed else {}
+        return {tx for tx, found in seen.items() if found.receipt is None and found.head >= block}
+
+    async def _final_nonces(self, senders: Collection[bytes]) -> tuple[int, dict[bytes, int]]:
+        """The last final block and the next nonce of each sender there; of none when the node cannot say."""
+        final = (await self.reader.tip()).final if senders else None
         if final is None:
-            return {}
+            return 0, {}
         try:
             answers = await self.reader.rpc.batch(
-                [("eth_getTransactionCount", ["0x" + sender.hex(), hex(final)]) for sender in wanted]
+                [("eth_getTransactionCount", ["0x" + sender.hex(), hex(final)]) for sender in senders]
             )
-            return {sender: int(answer, 16) for sender, answer in zip(wanted, answers, strict=True)}
+            return final, {sender: int(answer, 16) for sender, answer in zip(senders, answers, strict=True)}
         except (RpcRefused, TypeError, ValueError):
-            return {}
+            return 0, {}
 
     async def _blocks(self, headers: Sequence[BlockHeader]) -> dict[bytes, _Verified]:
         blocks = {header.hash: self._cache[header.hash] for header in headers if header.hash in self._cache}

@@ -37,9 +37,10 @@ async def watch(db: Database, chain: Chain, observer: Observer, *, now: datetime
     if not rows:
         return 0
     observations = await observer.observe_many([row["tx_hash"] for row in rows])
-    vanished = [row for row in rows if observations[row["tx_hash"]].state is TxState.NOT_FOUND and row["sender"]]
-    final_nonces = await observer.final_nonces([row["sender"] for row in vanished])
-    moves = [_next(row, observations[row["tx_hash"]], final_nonces) for row in rows]
+    vanished = [row for row in rows if observations[row["tx_hash"]].state is TxState.NOT_FOUND]
+    known = [row for row in vanished if row["sender"] and row["nonce"] is not None]
+    superseded = await observer.superseded({row["tx_hash"]: (row["sender"], row["nonce"]) for row in known})
+    moves = [_next(row, observations[row["tx_hash"]], row["tx_hash"] in superseded) for row in rows]
     mined = [row["tx_hash"] for move, row in zip(moves, rows, strict=True) if move.state is SubmissionState.MINED]
     async with db.begin() as session:
         if mined:
@@ -53,7 +54,7 @@ async def watch(db: Database, chain: Chain, observer: Observer, *, now: datetime
     return int(changed)
 
 
-def _next(row: Any, seen: Observation, final_nonces: dict[bytes, int]) -> Move:
+def _next(row: Any, seen: Observation, is_superseded: bool) -> Move:
     if seen.state is TxState.REVERTED:
         return Move(row["id"], SubmissionState.REVERTED, reason=TradeReverted.code, depth=seen.depth)
     if seen.is_confirmed and seen.receipt is not None and not logged_trades(seen.receipt.logs):
@@ -62,12 +63,12 @@ def _next(row: Any, seen: Observation, final_nonces: dict[bytes, int]) -> Move:
         return Move(row["id"], SubmissionState.MINED, depth=seen.depth)
     if seen.state is TxState.PENDING:
         return Move(row["id"], SubmissionState.SUBMITTED, sender=seen.sender, nonce=seen.nonce)
-    return _missing(row, seen, final_nonces)
+    return _missing(row, seen, is_superseded)
 
 
-def _missing(row: Any, seen: Observation, final_nonces: dict[bytes, int]) -> Move:
+def _missing(row: Any, seen: Observation, is_superseded: bool) -> Move:
     since = row["missing_since_block"] if row["missing_since_block"] is not None else seen.head
-    if row["sender"] and row["nonce"] is not None and final_nonces.get(row["sender"], 0) > row["nonce"]:
+    if is_superseded:
         return Move(row["id"], SubmissionState.REPLACED, reason="trade.replaced", missing_since_block=since)
     if seen.head - since >= DROPPED_AFTER_BLOCKS:
         return Move(row["id"], SubmissionState.DROPPED, reason="trade.dropped", missing_since_block=since)

@@ -106,10 +106,11 @@ async def _settled(desk: Desk, slot: Sequence[Stored], seen: Mapping[bytes, Obse
 
 async def _without_taken(desk: Desk, waiting: list[list[Stored]], now: datetime) -> list[list[Stored]]:
     """Give up nonces that a transaction of somebody else with our key has used for good."""
-    final = (await desk.observer.final_nonces([desk.signer.address])).get(desk.signer.address, 0)
+    own = desk.signer.address
+    gone = await desk.observer.superseded({row.tx_hash: (own, row.nonce) for slot in waiting for row in slot})
     left = []
     for slot in waiting:
-        if slot[0].nonce >= final:
+        if not all(row.tx_hash in gone for row in slot):
             left.append(slot)
             continue
         async with desk.db.begin() as session:

@@ -33,7 +33,7 @@ from backend.chain.identity import Likeness
 from backend.chain.observer import Observer
 from backend.chain.reader import Tip
 from backend.chain.schemas import state_of
-from backend.chain.types import TxState
+from backend.chain.types import Observation, TxState
 from backend.core.clock import utc_now
 from backend.core.crypto import keccak
 from backend.core.db import Database
@@ -231,14 +231,42 @@ async def test_take_recorder_lock__held_by_another__waits_for_its_end(stage: Sta
     assert finished == set()
 
 
-async def test_final_nonces__sender_of_trades__counts_only_final_blocks(stage: Stage) -> None:
+async def test_superseded__other_transactions_of_a_nonce__only_those_below_final_ones(stage: Stage) -> None:
     stage.log.trades(1)
     stage.log.trades(1)
     observer = Observer(stage.rpc, stage.chain, finality_depth=2)
+    sender = _raw(stage.log.sender)
+    others = {nonce.to_bytes(32, "big"): (sender, nonce) for nonce in range(4)}
 
-    found = await observer.final_nonces([_raw(stage.log.sender)])
+    found = await observer.superseded(others)
 
-    assert found == {_raw(stage.log.sender): 2}  # the deployment and the first trade
+    assert sorted(found) == [nonce.to_bytes(32, "big") for nonce in (0, 1)]  # the deployment and the first trade
+
+
+async def test_superseded__the_very_transaction_was_mined_since__is_not(stage: Stage) -> None:
+    mined = _raw(stage.log.trades(1))
+    stage.anvil.mine(3)
+    observer = Observer(stage.rpc, stage.chain, finality_depth=2)
+
+    found = await observer.superseded({mined: (_raw(stage.log.sender), 1), b"\x01" * 32: (_raw(stage.log.sender), 1)})
+
+    assert found == {b"\x01" * 32}
+
+
+async def test_superseded__the_second_look_meets_a_node_that_lags__nothing_is_said(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.log.trades(1)
+    stage.anvil.mine(3)
+    observer = Observer(stage.rpc, stage.chain, finality_depth=2)
+    other = b"\x01" * 32
+
+    async def lagging(wanted: list[bytes]) -> dict[bytes, Observation]:
+        return {tx: Observation(tx, TxState.NOT_FOUND, head=0, final=None) for tx in wanted}
+
+    monkeypatch.setattr(observer, "observe_many", lagging)
+
+    assert await observer.superseded({other: (_raw(stage.log.sender), 1)}) == set()
 
 
 async def test_prove_log__log_in_the_middle_of_a_block__leads_to_the_block_hash(stage: Stage) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 
 import pytest
@@ -32,8 +32,8 @@ class Interrupted:
         await self._then()
         return found
 
-    async def final_nonces(self, senders: Iterable[bytes]) -> dict[bytes, int]:
-        return await self._observer.final_nonces(senders)
+    async def superseded(self, unmined: Mapping[bytes, tuple[bytes, int]]) -> set[bytes]:
+        return await self._observer.superseded(unmined)
 
 
 async def _mined(town: Town) -> bytes:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from backend.chain import service as chains
+from backend.chain.types import Observation, TxState
 from backend.core.clock import utc_now
 from backend.market.relayer.encoding import SETTLER_ROLE
 from backend.market.relayer.relayer import FAILPOINTS
@@ -293,6 +295,31 @@ async def test_nonce__taken_by_somebody_else_with_our_key__the_pairs_go_into_ano
     await trading.settle()
 
     assert [(row.nonce, row.state) for row in await trading.transactions()] == [(0, "LOST"), (1, "MINED")]
+    assert await trading.states() == ["FINAL"]
+
+
+async def test_nonce__mined_by_us_while_a_node_that_lags_shows_it_pending__is_not_given_up(
+    trading: Trading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await trading.pair(1, 2)
+    await trading.relayer.step()
+    trading.anvil.mine(OPTIONS.finality_depth or 0)
+    observer = trading.relayer.desk.observer
+    look, asked = observer.observe_many, []
+
+    async def late_once(wanted: Iterable[bytes]) -> dict[bytes, Observation]:
+        asked.append(list(wanted))
+        if len(asked) == 1:
+            return {tx: Observation(tx, TxState.PENDING, head=0, final=None) for tx in asked[0]}
+        return await look(asked[-1])
+
+    monkeypatch.setattr(observer, "observe_many", late_once)
+    await trading.relayer.step()
+    monkeypatch.undo()
+    await trading.settle()
+
+    assert len(asked) == 2
+    assert [(row.nonce, row.state) for row in await trading.transactions()] == [(0, "MINED")]
     assert await trading.states() == ["FINAL"]
 
 
