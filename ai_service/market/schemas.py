@@ -182,15 +182,14 @@ def analysis_out(outlook: Outlook, *, now: datetime) -> AnalysisOut:
         )
         for index in range(len(supply))
     ]
-    order = [int(index) for index in np.argsort(prices, kind="stable") if np.isfinite(prices[index])]
     return AnalysisOut(
         community_id=outlook.community.id,
         currency=outlook.community.currency,
         resolution_minutes=outlook.step_s // 60,
         available_at=now,
         steps=steps,
-        best_to_buy=[_hour(steps[index]) for index in order[:BEST]],
-        best_to_sell=[_hour(steps[index]) for index in order[::-1][:BEST]],
+        best_to_buy=_best(steps, prices),
+        best_to_sell=_best(steps, -prices),
         expected_supply_kwh=_short(float(supply.sum())),
         expected_demand_kwh=_short(float(demand.sum())),
         expected_surplus_kwh=_short(float((supply - demand).sum())),
@@ -201,6 +200,12 @@ def analysis_out(outlook: Outlook, *, now: datetime) -> AnalysisOut:
         findings=_findings(outlook),
         models=_models(outlook),
     )
+
+
+def _best(steps: list[AnalysisStepOut], cost: Floats) -> list[HourOut]:
+    """The intervals of least cost, the soonest of equal ones first; those without a price are none of them."""
+    order = np.argsort(cost, kind="stable")
+    return [_hour(steps[index]) for index in order[np.isfinite(cost[order])][:BEST]]
 
 
 def _confidence(outlook: Outlook) -> ConfidenceOut:

@@ -30,7 +30,7 @@ from scripts.stack import Stack
 from tests.web.documents import live_through_island, retire
 
 MINUTES = 15
-HISTORY = timedelta(hours=30)
+HISTORY = timedelta(days=10)  # so that there is something to forecast from
 TRADES = 14
 PASSWORD = "correct horse battery staple 1"
 OPERATOR, AUDITOR = "operator@gridx.example", "auditor@gridx.example"

@@ -4,6 +4,7 @@ import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { formatTime } from '@/shared/format'
 import { useTheme } from '@/shared/theme'
+import { cn } from './cn'
 
 export interface Series {
   label: string
@@ -57,6 +58,15 @@ function axis(format: ((value: number) => string) | undefined, size?: number): u
   }
 }
 
+/** Nobody points at the chart: its legend names the lines and leaves out the values. */
+const rest = (plot: uPlot) => plot.root.classList.toggle('at-rest', plot.legend.idx == null)
+
+/** uPlot's own style sheet stands outside of the layers, so that only what is important changes it. */
+const LEGEND = cn(
+  '[&_.uplot]:[font-family:inherit]! [&_.u-legend_th]:font-normal!',
+  '[&_.at-rest_.u-series:first-child]:hidden! [&_.at-rest_.u-value]:hidden! [&_.at-rest_th]:after:hidden!',
+)
+
 export default function Plot({ x, series, height = 240, numeric = false, formatX, formatY = String, bands = [], syncKey }: PlotProps) {
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | null>(null)
@@ -75,6 +85,7 @@ export default function Plot({ x, series, height = 240, numeric = false, formatX
         bands: bands.map((band) => ({ series: [band.upper + 1, band.lower + 1], fill: faded(band.color, 18) })),
         cursor: { sync: syncKey ? { key: syncKey } : undefined, drag: { x: false, y: false } },
         legend: { live: true },
+        hooks: { setLegend: [rest] },
       },
       data,
       element,
@@ -84,6 +95,7 @@ export default function Plot({ x, series, height = 240, numeric = false, formatX
     const element = place.current
     if (!element) return
     const made = draw(element)
+    rest(made)
     plot.current = made
     const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: height - 32 }))
     observer.observe(element)
@@ -96,5 +108,5 @@ export default function Plot({ x, series, height = 240, numeric = false, formatX
   useEffect(() => {
     plot.current?.setData(data)
   })
-  return <div ref={place} className="text-xs text-muted [&_.u-legend_th]:font-medium [&_.uplot]:font-[inherit]" />
+  return <div ref={place} className={cn('text-xs text-muted', LEGEND)} />
 }
