@@ -117,21 +117,18 @@ class Market:
     # -- inside ------------------------------------------------------------------------------------------------------
 
     async def _sides(self, community: Community, *, step_s: int, steps: int, now: datetime) -> tuple[Side, Side]:
-        """What houses will put into the community and take out of it; netted from their own use where too little of it
-        was measured."""
+        """What houses will put into the community and take out of it, of what was measured of it and, where it was not,
+        of what they made and used."""
 
         async def readings(quantity: Quantity) -> list[Readings]:
             return await self._forecasts.readings(community.id, quantity, step_s=step_s, now=now)
 
-        async def sides(*both: list[Readings]) -> tuple[Side, Side]:
-            asked = [self._side(community, one, step_s=step_s, steps=steps, now=now) for one in both]
-            supply, demand = await asyncio.gather(*asked)
-            return supply, demand
-
-        supply, demand = await sides(*await asyncio.gather(readings("export"), readings("import")))
-        if supply.found is None and demand.found is None:
-            used, made = await asyncio.gather(readings("consumption"), readings("production"))
-            supply, demand = await sides(netted(made, used), netted(used, made))
+        given, taken, made, used = await asyncio.gather(
+            readings("export"), readings("import"), readings("production"), readings("consumption")
+        )
+        both = filled(given, netted(made, used)), filled(taken, netted(used, made))
+        asked = [self._side(community, one, step_s=step_s, steps=steps, now=now) for one in both]
+        supply, demand = await asyncio.gather(*asked)
         if supply.found is None and demand.found is None:
             raise SeriesEmpty(
                 "No house of this community has readings of what it feeds in or takes", community=community.id
@@ -206,6 +203,17 @@ def netted(left: list[Readings], right: list[Readings]) -> list[Readings]:
         for one in left
         if one.house_id in beside
     ]
+
+
+def filled(measured: list[Readings], netted: list[Readings]) -> list[Readings]:
+    """What was measured, house by house and step by step; where nothing was, what is netted."""
+    known = {one.house_id: one for one in measured}
+    beside = {one.house_id: one for one in netted}
+    found = []
+    for house, one in (beside | known).items():
+        other = beside.get(house, one)
+        found.append(Readings(house, one.start, one.step_s, np.where(np.isfinite(one.kwh), one.kwh, other.kwh)))
+    return found
 
 
 def _past(town: Town) -> tuple[float, dict[int, float]]:

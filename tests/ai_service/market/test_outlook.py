@@ -104,6 +104,23 @@ async def test_analysis__a_house_measured_its_feed_in_for_an_hour__is_still_nett
     assert told["data"]["expectedSupplyKwh"] > 1
 
 
+async def test_analysis__one_house_without_measured_feed_in__counts_with_what_it_made_and_used(
+    ai, app, market, service_db
+):
+    whole = (await analysis(ai, market.org_id))[1]["data"]
+    async with service_db.begin() as session:
+        one = "(SELECT min(house_id::text)::uuid FROM energy_production WHERE export_wh > 0)"
+        await session.execute(
+            text(f"UPDATE energy_production SET export_wh = NULL, import_wh = NULL WHERE house_id = {one}")
+        )
+    await app.state.redis.flushdb()
+
+    told = (await analysis(ai, market.org_id))[1]["data"]
+
+    for name in ("expectedSupplyKwh", "expectedDemandKwh"):
+        assert told[name] == pytest.approx(whole[name], rel=0.01)
+
+
 async def test_analysis__factor_of_the_region__makes_carbon_of_what_neighbours_do_not_cover(ai, market, service_db):
     start, end = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2023, 2100))
     factor = FactorRow(7, "CAMX", Basis.AVERAGE, 200_000, start, end, start, "eGRID", "2023", b"\x01" * 32, 1, 1)
