@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 
 from ai_service import around, router
 from ai_service.cache import Cache
+from ai_service.energymix.places import Places
 from ai_service.envelope import VERSION, enveloped
 from ai_service.forecasts import router as forecasts
 from ai_service.forecasts.catalogue import Catalogue
@@ -34,7 +35,6 @@ from ai_service.solar import router as solar
 
 BACKEND_TIMEOUT_S = 2.0
 WEATHER_TIMEOUT_S = 1.0  # less than who asks will wait: an answer without weather is better than none
-SOLVED_AT_ONCE = 2
 
 
 def create_app(
@@ -74,7 +74,7 @@ def create_app(
             base_url=settings.weather_url, timeout=WEATHER_TIMEOUT_S, transport=weather
         )
         state.price_rule = settings.price_rule()
-        state.solving = asyncio.Semaphore(SOLVED_AT_ONCE)
+        state.solving = Places()
         yield
         for task in beside:
             task.cancel()

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ai_service.cache import Cache
-from ai_service.energymix.errors import MixBusy, MixInfeasible, MixTooHard
+from ai_service.energymix.errors import MixBusy, MixesUnderWay, MixInfeasible, MixTooHard
+from ai_service.energymix.places import Places
 from ai_service.energymix.schemas import MixIn, MixOut
 from ai_service.energymix.service import find_mix
 from ai_service.envelope import EnvelopeRoute
@@ -29,7 +30,6 @@ operations = APIRouter(tags=["operations"])
 router = APIRouter(prefix="/api", route_class=EnvelopeRoute)
 _JSON = "application/json"
 LONGEST_MARKET_H = 48
-SOLVER_WAIT_S = 10.0  # for one of the few places at the solver
 
 
 @operations.get("/health")
@@ -90,21 +90,13 @@ async def price(body: PriceIn, request: Request, caller: SignedIn) -> Response:
     "/energy-mix",
     response_model=MixOut,
     tags=["energy mix"],
-    responses=refusals(*SIGNED_IN, Invalid, TooMany, MixInfeasible, MixTooHard, MixBusy),
+    responses=refusals(*SIGNED_IN, Invalid, TooMany, MixInfeasible, MixTooHard, MixBusy, MixesUnderWay),
 )
 async def energy_mix(body: MixIn, request: Request, caller: SignedIn) -> Response:
     """Which sources should meet a demand: least cost, least carbon, weighted, or the front between.
 
     When nothing satisfies all constraints, the answer names those that contradict each other; none is ever relaxed.
     """
-    solving: asyncio.Semaphore = request.app.state.solving
-    try:
-        async with asyncio.timeout(SOLVER_WAIT_S):
-            await solving.acquire()
-    except TimeoutError:
-        raise MixBusy(retry_after_s=max(1, int(SOLVER_WAIT_S))) from None
-    try:
-        found = await asyncio.to_thread(lambda: find_mix(body).model_dump_json(by_alias=True).encode())
-    finally:
-        solving.release()
+    places: Places = request.app.state.solving
+    found = await places.solve(caller.user_id, lambda: find_mix(body).model_dump_json(by_alias=True).encode())
     return Response(found, media_type=_JSON)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ai_service.energymix.types import Conflict
-from ai_service.errors import Invalid, Unavailable
+from ai_service.errors import Invalid, TooMany, Unavailable
 
 
 class MixInfeasible(Invalid):
@@ -33,3 +33,10 @@ class MixBusy(Unavailable):
 
     code = "energy_mix.busy"
     title = "Other programmes are being solved; try again"
+
+
+class MixesUnderWay(TooMany):
+    """As many programmes of this user are being solved as he may have at a time."""
+
+    code = "energy_mix.under_way"
+    title = "Your other programmes are still being solved; wait for one of them"

@@ -9,9 +9,9 @@ import pytest
 
 import ai_service.errors
 import backend.core.errors
-from ai_service import router
 from ai_service.app import create_app
 from ai_service.cache import Cache
+from ai_service.energymix.places import Places
 from ai_service.errors import TooMany
 from ai_service.identity import INTROSPECTION_S, counted_as
 from ai_service.limits import Limiter
@@ -222,9 +222,8 @@ async def test_energy_mix__input_that_does_not_hold__is_invalid(ai, change):
     assert len(answer.json()["error"]["details"]["problems"]) <= 2  # the first of a thousand wrong values is enough
 
 
-async def test_energy_mix__others_solve_for_long__is_told_to_come_back(ai, monkeypatch):
-    monkeypatch.setattr(router, "SOLVER_WAIT_S", 0.01)
-    ai.app.state.solving = asyncio.Semaphore(0)
+async def test_energy_mix__others_solve_for_long__is_told_to_come_back(ai):
+    ai.app.state.solving = Places(0, wait_s=0.01)
     body = {"demandKw": [1], "imports": {"limitKw": 1, "costPerKwh": 1, "carbonGPerKwh": 1}}
 
     answer = await ai.post("/api/energy-mix", body)
