@@ -59,6 +59,7 @@ class Relay:
         self._db = db
         self._redis = redis
         self._wake = asyncio.Event()
+        self._leads = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Relay until `stop` is set; failures of PostgreSQL or Redis are waited out, a bug of either part ends both."""
@@ -81,12 +82,14 @@ class Relay:
                 await pause(stop, POLL_S)
                 return
             await connection.add_listener("gridx_outbox", lambda *_: self._wake.set())
+            self._leads = True
             while not stop.is_set():
                 await connection.fetchval("SELECT 1")  # the lock lives as long as this connection
                 if not await self.publish_some():
                     await pause(self._wake, POLL_S)
                 self._wake.clear()
         finally:
+            self._leads = False
             await connection.close()
 
     async def publish_some(self) -> int:
@@ -133,8 +136,9 @@ class Relay:
         announcer = carbon.Announcer()
         while not stop.is_set():
             try:
-                moved = await carbon.refresh_boards(self._db)
-                await announcer.announce(self._db, utc_now(), moved=moved > 0)
+                if self._leads:
+                    moved = await carbon.refresh_boards(self._db)
+                    await announcer.announce(self._db, utc_now(), moved=moved > 0)
             except DATABASE_ERRORS as error:
                 log.warning("boards.waiting", error=str(error))
             await pause(stop, BOARDS_EVERY_S)

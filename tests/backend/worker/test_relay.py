@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 import orjson
@@ -16,6 +17,7 @@ from backend.carbon import service as carbon
 from backend.core import outbox
 from backend.core.db import Database
 from backend.core.redis import connect
+from backend.worker import relay as relaying
 from backend.worker.relay import Relay
 
 
@@ -102,6 +104,36 @@ async def test_run__two_relays__one_works_and_the_other_takes_over(service_db: D
     await tasks[1]
 
     assert [sequence for sequence, _ in await _published(redis)] == [1, 2]
+
+
+async def test_run__two_relays__only_the_one_that_works_announces_boards(
+    service_db: Database, redis: Redis[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announced: asyncio.Queue[carbon.Announcer] = asyncio.Queue()
+
+    async def noted(self: carbon.Announcer, db: Database, now: datetime, *, moved: bool) -> int:
+        announced.put_nowait(self)
+        return 0
+
+    async def three_more() -> set[int]:
+        while not announced.empty():
+            announced.get_nowait()
+        async with asyncio.timeout(10):
+            return {id(await announced.get()) for _ in range(3)}
+
+    monkeypatch.setattr(carbon.Announcer, "announce", noted)
+    monkeypatch.setattr(relaying, "BOARDS_EVERY_S", 0.02)
+    stops = [asyncio.Event(), asyncio.Event()]
+    tasks = [asyncio.create_task(Relay(service_db, redis).run(stop)) for stop in stops]
+
+    first = await three_more()
+    stops[0].set()
+    await tasks[0]
+    second = await three_more()
+    stops[1].set()
+    await tasks[1]
+
+    assert (len(first), len(second)) == (1, 1)
 
 
 async def test_run__a_bug_in_the_boards__ends_the_relay(
