@@ -21,11 +21,17 @@ export const formatDateTime = (at: When, timeZone?: string): string =>
 
 /** `14:00–14:15`, with its day unless it is today's. */
 export function formatInterval(start: When, minutes: number, timeZone?: string, now: Date = new Date()): string {
+  const { day, hours } = intervalParts(start, minutes, timeZone, now)
+  return day === null ? hours : `${day}, ${hours}`
+}
+
+/** The same in two parts; `day` is null today. */
+export function intervalParts(start: When, minutes: number, timeZone?: string, now: Date = new Date()): { day: string | null; hours: string } {
   const begin = new Date(start)
   const end = new Date(begin.getTime() + minutes * 60_000)
-  const hours = `${formatTime(begin, timeZone)}–${formatTime(end, timeZone)}`
-  const day = (at: When) => format({ day: 'numeric', month: 'short', timeZone }, at)
-  return day(begin) === day(now) ? hours : `${day(begin)}, ${hours}`
+  const dayOf = (at: When) => format({ day: 'numeric', month: 'short', timeZone }, at)
+  const day = dayOf(begin)
+  return { day: day === dayOf(now) ? null : day, hours: `${formatTime(begin, timeZone)}–${formatTime(end, timeZone)}` }
 }
 
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })

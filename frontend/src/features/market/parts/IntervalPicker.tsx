@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useEffect, useRef } from 'react'
-import { formatInterval, groupedText, microOf } from '@/shared/format'
+import { groupedText, intervalParts, microOf } from '@/shared/format'
 import { cn } from '@/shared/ui'
 import { isoOf } from '../live'
 import type { Interval } from '../queries'
@@ -38,6 +38,7 @@ export function IntervalPicker({ intervals, minutes, value, onChange }: {
         const start = isoOf(interval.start)
         const { label, dot } = STATES[interval.state]
         const price = interval.lastPricePerKwh
+        const { day, hours } = intervalParts(start, minutes)
         return (
           <label
             key={start}
@@ -56,7 +57,10 @@ export function IntervalPicker({ intervals, minutes, value, onChange }: {
               onChange={() => onChange(start)}
               className="absolute inset-0 cursor-pointer opacity-0"
             />
-            <span className="block text-sm font-semibold whitespace-nowrap tabular-nums">{formatInterval(start, minutes)}</span>
+            <span className="flex items-baseline justify-between gap-2 whitespace-nowrap tabular-nums">
+              <span className="text-sm font-semibold">{hours}</span>
+              {day !== null && <span className="text-xs text-muted">{day}</span>}
+            </span>
             <span className="mt-1 flex items-center justify-between gap-2 text-xs text-muted">
               <span className="flex items-center gap-1.5">
                 <span aria-hidden className={cn('size-1.5 rounded-full', dot)} />
