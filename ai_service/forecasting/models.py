@@ -17,13 +17,14 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from ai_service.forecasting.features import Frame
-from ai_service.forecasting.intervals import Spread
+from ai_service.forecasting.intervals import FAN, Spread
 from ai_service.forecasting.types import Floats
 
 THREADS = 2
 CLIP = 5.0
 SPREAD_LEVELS = (0.1, 0.9)
-SPREAD_ENDS = ("low", "high")
+FAN_NAMES = ("low", "lower", "median", "upper", "high")  # boosters at the levels FAN
+_SIDES = tuple(name for name in FAN_NAMES if name != "median")
 OWN_SIDE = 0.5  # how far the intervals of all members trust a skewness that only the boosters have seen
 NARROWEST = 0.02  # of the series' spread: an interval is never a line
 ROUNDS = 400
@@ -74,12 +75,17 @@ class Members:
 
 
 def spread_of(boosters: Mapping[str, lightgbm.Booster], middle: Floats, frame: Frame) -> Spread:
-    """Distances from `middle` (scale-free) to the boosted 10 % and 90 % quantile, in the unit of the series."""
-    ends = {end: ask(boosters[end], frame.relative) for end in SPREAD_ENDS}
-    down, up = middle - ends["low"], ends["high"] - middle
+    """Distances from `middle` (scale-free) to the boosted 10 % and 90 % quantile, in the unit of the series; with the
+    fan where all its boosters are there."""
+    told = {"median": middle} | {name: ask(boosters[name], frame.relative) for name in boosters if name in _SIDES}
+    down, up = middle - told["low"], told["high"] - middle
     mixed = [OWN_SIDE * side + (1 - OWN_SIDE) * (down + up) / 2 for side in (down, up)]
     shape = (len(frame.origins), frame.steps)
-    return Spread(*((np.maximum(side, NARROWEST) * frame.scale).reshape(shape) for side in mixed))
+    down, up = ((np.maximum(side, NARROWEST) * frame.scale).reshape(shape) for side in mixed)
+    fan = None
+    if len(told) == len(FAN):
+        fan = np.stack([(told[name] * frame.scale + frame.base).reshape(shape) for name in FAN_NAMES], axis=-1)
+    return Spread(down, up, fan)
 
 
 def fit_members(frame: Frame, actual: Floats, *, rounds: int = ROUNDS) -> Members:
@@ -88,9 +94,12 @@ def fit_members(frame: Frame, actual: Floats, *, rounds: int = ROUNDS) -> Member
     aim = (flat - frame.base) / frame.scale
     ridge = _Ridge.fit(frame, aim)
     rest = aim - ridge.predict(frame)
+    half = -(-rounds // 2)
     jobs = trio(frame.relative, aim, rounds=rounds) | {
+        "lower": lambda: boost(frame.relative, aim, objective="quantile", rounds=half, alpha=FAN[1]),
+        "upper": lambda: boost(frame.relative, aim, objective="quantile", rounds=half, alpha=FAN[3]),
         "raw": lambda: boost(frame.rows, flat, objective="l1", rounds=rounds),
-        "rest": lambda: boost(frame.relative, rest, objective="l1", rounds=-(-rounds // 2)),
+        "rest": lambda: boost(frame.relative, rest, objective="l1", rounds=half),
     }
     return Members(side_by_side(jobs), ridge, _Kernel.fit(frame, aim))
 

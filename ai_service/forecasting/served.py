@@ -35,7 +35,7 @@ class Served:
     chosen: str
     weights: dict[str, float]
     members: Members
-    misses: Floats  # (steps, QUANTILES): calibrated misses in units of the spread
+    record: intervals.Record
     steps: int
     origin_second: int
     recurrent: Recurrent | None = None  # where its weight or the choice asks for it
@@ -60,7 +60,9 @@ class Served:
             median = np.where(np.isfinite(own), own, median)
         if self.chosen not in (*MEMBERS, backtest.ENSEMBLE):
             spread = intervals.Spread.none(1, self.steps)
-        quantiles = np.maximum(spread.around(0, median, self.misses), intervals.floor_of(raw.values))
+        guesses = spread.guesses(median[None])
+        scaled = self.record.quantiles(None if guesses is None else guesses[0])
+        quantiles = np.maximum(spread.around(0, median, scaled), intervals.floor_of(raw.values))
         return Forecast(quantiles, origin, self.chosen, checked.findings)
 
     def _simple(self, series: Series, at: Ints) -> dict[str, Floats]:
@@ -84,14 +86,13 @@ def prepare(result: backtest.Result, *, rounds: int = ROUNDS) -> Served:
     series = quality.check(result.series).series
     answer = result.answers[result.chosen]
     actual = features.targets(result.series, result.plan.scored, result.plan.steps)
-    misses = answer.spread.misses(answer.median, actual)
     end = len(series)
     leaning = result.weights.get(recurrent.NAME, 0) > 0 or result.chosen == recurrent.NAME
     return Served(
         chosen=result.chosen,
         weights=result.weights,
         members=backtest.train(series, result.plan, end, rounds=rounds),
-        misses=intervals.upcoming(misses, per_day=series.per_day),
+        record=intervals.upcoming(answer.median, answer.spread, actual, per_day=series.per_day),
         steps=result.plan.steps,
         origin_second=int(series.time_at(np.array([end]))[0]) % 86_400,
         recurrent=recurrent.train(series, end, result.plan.steps) if leaning else None,

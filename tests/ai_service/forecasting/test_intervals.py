@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 
@@ -95,11 +98,66 @@ def test_upcoming__after_many_misses__is_wider_than_the_plain_quantiles():
     calm, wild = noisy(120, 24, sizes=1.0), noisy(6, 24, sizes=4.0)
     misses = np.concatenate([calm, wild])
 
-    steered = intervals.upcoming(misses, per_day=24)
-    plain = intervals.miss_quantiles(misses)
+    steered = intervals.upcoming(0 * misses, plain(misses), misses, per_day=24).quantiles(None)
+    usual = intervals.miss_quantiles(misses)
 
-    assert (steered[:, HIGH] - steered[:, LOW] > plain[:, HIGH] - plain[:, LOW]).all()
+    assert (steered[:, HIGH] - steered[:, LOW] > usual[:, HIGH] - usual[:, LOW]).all()
     assert (np.diff(steered, axis=1) >= 0).all()
+
+
+def fan_of(centre: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """What a booster that knows the noise would say at the levels of the fan."""
+    scores = np.array([NormalDist().inv_cdf(level) for level in intervals.FAN])
+    return centre[..., None] + size[..., None] * scores
+
+
+def test_guesses__a_normal_fan__is_drawn_out_to_all_levels_as_a_normal_distribution():
+    centre, size = np.array([[5.0, -2.0]]), np.array([[1.0, 3.0]])
+    spread = intervals.Spread(size / 2, 2 * size, fan_of(centre, size))
+
+    around = spread.around(0, centre[0], spread.guesses(centre)[0])
+
+    wanted = [[NormalDist(c, s).inv_cdf(q) for q in metrics.QUANTILES] for c, s in zip(centre[0], size[0], strict=True)]
+    assert around == pytest.approx(np.array(wanted))
+
+
+def test_calibrate__a_fan_that_knows_the_noise_of_each_day__makes_intervals_better_and_keeps_their_promise():
+    random = np.random.default_rng(11)
+    size = random.choice([0.5, 4.0], (264, 24))
+    actual, ready, nothing = random.standard_normal((264, 24)) * size, np.arange(264) < 84, np.zeros((264, 24))
+
+    told = intervals.calibrate(
+        nothing, intervals.Spread(nothing + 1, nothing + 1, fan_of(nothing, size)), actual, ready, per_day=24
+    )[84:]
+    blind = intervals.calibrate(nothing, plain(actual), actual, ready, per_day=24)[84:]
+
+    assert metrics.inside(told, actual[84:], 90).mean() == pytest.approx(0.9, abs=0.02)
+    assert metrics.pinball(told, actual[84:]).mean() < 0.95 * metrics.pinball(blind, actual[84:]).mean()
+    assert (np.diff(told, axis=2) >= 0).all()
+
+
+def test_calibrate__a_fan_far_off__is_not_believed():
+    actual, nothing = noisy(264, 24, sizes=1.0), np.zeros((264, 24))
+    ready = np.arange(264) < 84
+    astray = intervals.Spread(nothing + 1, nothing + 1, fan_of(nothing + 20, nothing + 1))
+
+    told = intervals.calibrate(nothing, astray, actual, ready, per_day=24)[84:]
+    blind = intervals.calibrate(nothing, plain(actual), actual, ready, per_day=24)[84:]
+
+    lost, usual = (metrics.pinball(one, actual[84:]).mean() for one in (told, blind))
+    assert lost == pytest.approx(usual, rel=0.01)
+
+
+def test_record__a_fan_unknown_for_some_steps__counts_where_it_is_known():
+    misses = noisy(60, 24, sizes=1.0)
+    record = replace(intervals.upcoming(0 * misses, plain(misses), misses, per_day=24), trusts_fan=True)
+    guess = np.tile(np.linspace(-9.0, 9.0, len(metrics.QUANTILES)), (24, 1))
+    guess[3] = np.nan
+
+    told, without = record.quantiles(guess), record.quantiles(None)
+
+    assert np.array_equal(told[3], without[3])
+    assert (np.delete(told, 3, axis=0)[:, HIGH] > np.delete(without, 3, axis=0)[:, HIGH]).all()
 
 
 def test_run__two_days_ahead__the_choice_does_not_depend_on_the_test_days():
