@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts the HTTP process: `python -m backend.api`."""
 
-import gc
 import resource
 
 import uvicorn
 from fastapi import FastAPI
 
 from backend.api.app import create_app
+from backend.core.garbage import keep_what_is_there
 from backend.core.settings import Settings
 from backend.live.protocol import LiveProtocol
 
@@ -40,9 +40,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     settings = Settings()
     app = create_app(settings)
-    gc.collect()
-    gc.freeze()  # what was imported stays for good; looking through it again and again costs requests their time
-    gc.set_threshold(20_000, 20, 50)
+    keep_what_is_there()
     uvicorn.Server(configure(app, settings)).run()
 
 

@@ -17,6 +17,7 @@ from backend.chain.types import Chain
 from backend.core.clock import utc_now
 from backend.core.db import DATABASE_ERRORS
 from backend.core.errors import Forbidden, Invalid, Refusal, Unavailable
+from backend.core.garbage import keep_what_is_there
 from backend.core.redis import connect
 from backend.market.projection import TradeProjector
 from backend.market.watching import watch
@@ -107,6 +108,7 @@ async def _serve(name: str) -> None:
     for ending in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(ending, stop.set)
     process = open_process(name)
+    keep_what_is_there()
     if process.settings.metrics_port:
         start_http_server(process.settings.metrics_port, addr=process.settings.api_host)
     try:
