@@ -39,4 +39,4 @@ class MixesUnderWay(TooMany):
     """As many programmes of this user are being solved as he may have at a time."""
 
     code = "energy_mix.under_way"
-    title = "Your other programmes are still being solved; wait for one of them"
+    title = "Another programme of yours is still being solved; wait for it"

@@ -12,7 +12,7 @@ from ai_service.energymix.errors import MixBusy, MixesUnderWay
 
 T = TypeVar("T")
 AT_ONCE = 2  # programmes, for that takes processor time
-EACH = 2  # of one user, solved or waited for
+EACH = 1  # of one user, solved or waited for: fewer than there are places
 WAIT_S = 10.0  # for a place
 
 

@@ -31,7 +31,7 @@ async def begin(places: Places, user: str) -> tuple[Held, asyncio.Task[str]]:
 
 
 async def test_solve__a_user_with_as_many_as_he_may_have__is_refused_and_others_are_not() -> None:
-    places = Places(2, each=1)
+    places = Places()
     work, asker = await begin(places, "asha")
 
     with pytest.raises(MixesUnderWay) as refused:
