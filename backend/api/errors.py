@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from backend.core import idempotency
-from backend.core.db import DATABASE_ERRORS, is_away
+from backend.core.db import DATABASE_ERRORS, is_away, sqlstate_of
 from backend.core.envelope import envelope
 from backend.core.errors import DatabaseAway, Invalid, Refusal, Unavailable, plain_details
 
@@ -98,10 +98,10 @@ def install(app: FastAPI) -> None:
 
 
 async def _database_error(request: Request, error: Exception) -> Response:
-    sqlstate = getattr(getattr(error, "orig", error), "sqlstate", None)
-    if sqlstate in _NOT_STORABLE:
+    state = sqlstate_of(error)
+    if state in _NOT_STORABLE:
         return refusal_response(TextNotStorable(), request.state.request_id)
-    if sqlstate == _STOPPED:
+    if state == _STOPPED:
         log.warning("database.statement_too_long", error=str(error))
         return refusal_response(StatementTooLong(), request.state.request_id)
     if is_away(error):

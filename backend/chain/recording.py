@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import structlog
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.chain import queries
@@ -14,7 +14,7 @@ from backend.chain.events import BlocksOrphaned, LogRejected
 from backend.chain.metrics import LOGS, REJECTED
 from backend.chain.types import Block, BlockHeader, Chain, Cursor, Log, Projector
 from backend.core import outbox
-from backend.core.db import is_away
+from backend.core.db import is_away, sqlstate_of
 from backend.core.errors import TooMany, Unavailable
 from backend.core.failpoints import failpoint
 
@@ -107,8 +107,8 @@ def is_passing(error: BaseException) -> bool:
     """
     if isinstance(error, (Unavailable, TooMany)) or is_away(error):
         return True
-    state = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
-    if isinstance(state, str):
+    state = sqlstate_of(error)
+    if state is not None:
         return not state.startswith(_REJECTING_SQLSTATES)
     return isinstance(error, SQLAlchemyError)
 

@@ -55,10 +55,16 @@ class Actor:
     org_role: str | None = None
 
 
+def sqlstate_of(error: BaseException) -> str | None:
+    """The SQLSTATE of an error of PostgreSQL or its driver, also when SQLAlchemy wrapped it; None: it has none."""
+    state = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
 def is_away(error: BaseException) -> bool:
     """Whether the database is away or busy, so that the same call may work later; False: what was asked is at fault."""
-    state = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
-    if isinstance(state, str):
+    state = sqlstate_of(error)
+    if state is not None:
         return state.startswith(_PASSING)
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     return lost or isinstance(error, (OSError, InterfaceError, PoolTimeout, *_OWN))

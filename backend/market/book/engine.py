@@ -23,7 +23,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.chain.types import Chain
 from backend.core.clock import utc_now
-from backend.core.db import Database, is_away
+from backend.core.db import Database, is_away, sqlstate_of
 from backend.core.errors import Refusal
 from backend.core.failpoints import failpoint
 from backend.market.book import queries
@@ -254,5 +254,4 @@ async def remember(session: AsyncSession, rows: Collection[BookRow], shelf: Shel
 
 def _may_pass(error: Exception) -> bool:
     """Whether the same transaction may succeed when it is tried again at once."""
-    cause = getattr(error, "orig", error)
-    return isinstance(error, BookOutOfStep) or getattr(cause, "sqlstate", None) in _PASSING
+    return isinstance(error, BookOutOfStep) or sqlstate_of(error) in _PASSING
